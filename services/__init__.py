@@ -1,0 +1,1 @@
+"""The five services of Fairdue; `flow.py` shows how they talk."""

@@ -1,0 +1,1 @@
+"""What every service stands on: contracts, messaging, HTTP, encryption, observability."""

@@ -1,0 +1,1 @@
+"""The published language: one file per producer. Contracts grow, never change."""

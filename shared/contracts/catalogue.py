@@ -1,0 +1,60 @@
+"""Every topic with the types that travel on it, and the codec between bytes and typed events."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from shared.contracts import core_banking, ingress, intake, legal, outreach, quarantine, segmentation
+from shared.contracts.envelope import Event, Fact
+
+TOPICS: Mapping[str, Mapping[str, type[Fact]]] = {
+    core_banking.TOPIC: core_banking.EVENTS,
+    ingress.TOPIC: ingress.FACTS,
+    intake.TOPIC: {**intake.FACTS, **quarantine.FACTS},
+    segmentation.TOPIC: {**segmentation.FACTS, **quarantine.FACTS},
+    outreach.TOPIC: {**outreach.FACTS, **quarantine.FACTS},
+    outreach.ALLOCATIONS: outreach.ALLOCATION_FACTS,
+    legal.TOPIC: {**legal.FACTS, **quarantine.FACTS},
+}
+
+_TYPE_BY_NAME: Mapping[str, type[Fact]] = {name: fact for facts in TOPICS.values() for name, fact in facts.items()}
+_NAME_BY_TYPE: Mapping[type[Fact], str] = {fact: name for name, fact in _TYPE_BY_NAME.items()}
+_encode = msgspec.json.Encoder().encode
+
+
+class _Peek(msgspec.Struct, gc=False):
+    type: str
+
+
+_peek = msgspec.json.Decoder(_Peek).decode
+
+
+def wire_name(fact: type[Fact]) -> str:
+    """The literal by which a payload's type is known on the wire; KeyError for a type no contract lists."""
+    return _NAME_BY_TYPE[fact]
+
+
+def fact_type(name: str) -> type[Fact] | None:
+    """The payload's type for a wire name, None where this version of the contracts does not know it."""
+    return _TYPE_BY_NAME.get(name)
+
+
+@cache
+def _decoder(name: str) -> msgspec.json.Decoder[Event[Any]]:
+    return msgspec.json.Decoder(Event[_TYPE_BY_NAME[name]])  # type: ignore[misc]  # the type is looked up
+
+
+def encode(event: Event[Any]) -> bytes:
+    """An event as JSON."""
+    return _encode(event)
+
+
+def decode(value: bytes, name: str | None = None) -> Event[Any] | None:
+    """A typed event from JSON, or None where its type is unknown here (contracts grow: later types are not errors).
+
+    `name` is the type where the transport already told it. Raises msgspec.DecodeError, which names the field.
+    """
+    known = name if name is not None else _peek(value).type
+    return _decoder(known).decode(value) if known in _TYPE_BY_NAME else None

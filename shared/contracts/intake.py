@@ -1,0 +1,132 @@
+"""What intake tells: the state of each case, and every payment. Facts carry the whole case summary."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+
+import msgspec
+
+from shared.contracts.envelope import BusinessDateFact, Fact
+
+TOPIC = "intake.events"
+
+
+class CaseStatus(StrEnum):
+    """Where a case stands: worked, up to date again, or ended."""
+
+    OPEN = "open"
+    CURED = "cured"
+    CLOSED = "closed"
+
+
+class Disposition(StrEnum):
+    """Why a case ended."""
+
+    PAID = "paid"
+    NO_LOAN = "no_loan"
+    NO_LONGER_REPORTED = "no_longer_reported"
+    SETTLED = "settled"
+    RESTRUCTURED = "restructured"
+    WRITTEN_OFF = "written_off"
+    SOLD = "sold"
+
+
+class LoanSummary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One loan of the case on the summary's business date; amounts in minor units of `currency`.
+
+    `bucket` is the loan's reporting bucket by `scheme`: "current" when nothing is past due, "closed" when ended.
+    """
+
+    loan_id: str
+    product: str
+    portfolio: str
+    currency: str
+    past_due: int
+    outstanding: int
+    oldest_due_on: date | None
+    scheme: str
+    bucket: str
+    closed_as: str = ""
+
+
+class CaseSummary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """All that others need to know of a case; `oldest_due_on` is the oldest unpaid due date over its loans."""
+
+    case_id: str
+    status: CaseStatus
+    opened_on: date
+    business_date: date
+    oldest_due_on: date | None
+    jurisdiction: str
+    district: str
+    loans: tuple[LoanSummary, ...]
+    disposition: Disposition | None = None
+
+
+class OfCase(Fact, frozen=True, kw_only=True, gc=False):
+    """A fact that carries the case as it stands after it."""
+
+    case: CaseSummary
+
+
+class CaseOpened(OfCase, frozen=True, kw_only=True, gc=False):
+    """A debtor's first amount is past due."""
+
+
+class CaseUpdated(OfCase, frozen=True, kw_only=True, gc=False):
+    """What is owed has changed."""
+
+
+class CaseCured(OfCase, frozen=True, kw_only=True, gc=False):
+    """Nothing is past due any more; the loans go on."""
+
+
+class CaseReopened(OfCase, frozen=True, kw_only=True, gc=False):
+    """A cured or closed case is past due again."""
+
+
+class CaseClosed(OfCase, frozen=True, kw_only=True, gc=False):
+    """Every loan has ended; `case.disposition` says how."""
+
+
+class DelinquencyRangeChanged(OfCase, frozen=True, kw_only=True, gc=False):
+    """The business date alone has moved a loan into another reporting bucket."""
+
+
+class PaymentPosted(Fact, frozen=True, kw_only=True, gc=False):
+    """A payment was booked, once; `case` is None where the debtor has none."""
+
+    case: CaseSummary | None
+    loan_id: str
+    payment_id: str
+    amount: int
+    currency: str
+    posted_at: datetime
+
+
+class PaymentReversed(Fact, frozen=True, kw_only=True, gc=False):
+    """A payment was taken back, once."""
+
+    case: CaseSummary | None
+    loan_id: str
+    payment_id: str
+    amount: int
+    currency: str
+    reversed_at: datetime
+
+
+class BusinessDateAdvanced(BusinessDateFact, frozen=True, kw_only=True, gc=False):
+    """The lender's books stand on a new day, as seen in this lane's order."""
+
+
+FACTS: Mapping[str, type[Fact]] = {
+    "intake.case-opened.v1": CaseOpened,
+    "intake.case-updated.v1": CaseUpdated,
+    "intake.case-cured.v1": CaseCured,
+    "intake.case-reopened.v1": CaseReopened,
+    "intake.case-closed.v1": CaseClosed,
+    "intake.delinquency-range-changed.v1": DelinquencyRangeChanged,
+    "intake.payment-posted.v1": PaymentPosted,
+    "intake.payment-reversed.v1": PaymentReversed,
+    "intake.business-date-advanced.v1": BusinessDateAdvanced,
+}

@@ -1,0 +1,1 @@
+"""How events travel: the log, the one transaction from input to effects, and the actors that run it."""

@@ -1,0 +1,88 @@
+"""The declaration of a service: what it hears, what it tells, how it decides, and where its state lies.
+
+A service's `service.py` holds one `Service` literal. Handlers are pure functions
+
+    def on_payment(state: DebtorFile, event: Event[PaymentReceived], now: Moment) -> tuple[DebtorFile, Sequence[Told]]
+
+registered in a dict literal by the type of the payload (or of the due row). A handler that can never accept an event
+raises `Rejected` with the field and the reason; one that cannot accept it yet raises `TryLater`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+from fastapi import APIRouter
+
+from shared.contracts import catalogue
+from shared.contracts.envelope import Event, Moment, Told
+from shared.messaging.broker import Record
+from shared.messaging.layout import Layout, State
+
+SHARDS = 32
+"""One number for ever: lanes, keys and rows depend on it."""
+
+Decision: TypeAlias = tuple[State, Sequence[Told]]
+Handler: TypeAlias = Callable[[Any, Event[Any], Moment], Decision]
+LaneHandler: TypeAlias = Callable[[Event[Any], Moment], Sequence[Told]]
+
+
+class Rejected(Exception):  # noqa: N818  # the name is the decision, read aloud: the event is rejected
+    """This event can never be applied: it goes to the dead letter with its reason, and the rest goes on."""
+
+    def __init__(self, reason: str, *, field: str = "", owner: str = "", lender_id: str = "") -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
+        self.reason, self.field, self.owner, self.lender_id = reason, field, owner, lender_id
+
+
+class TryLater(Exception):  # noqa: N818  # the name is the decision: nothing is committed, the batch comes again
+    """This event cannot be applied yet: nothing of the batch is committed, and it is tried again after a pause."""
+
+
+def decode_fact(record: Record) -> Event[Any] | None:
+    """Decode a record of our own topics, None where its type is not known here. Raises Rejected."""
+    name = next((value.decode() for header, value in record.headers if header == "type"), None)
+    try:
+        return catalogue.decode(record.value, name)
+    except msgspec.DecodeError as error:
+        raise Rejected(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class ActorKind:
+    """One kind of actor of a service: who reads what, decides how, and writes where.
+
+    name: "lane" (32, by debtor), "ingress" (one per partition of the public topic) or "allocator" (one).
+    inputs: topics in the order in which stepped mode drains them. A lane actor reads its own partition of each, an
+        ingress actor its own partition, an allocator all partitions.
+    output: the topic that it tells on, "" for none. Lane actors write their own partition; others route by debtor.
+    handlers: by type of payload or of due row. Types that are not listed are skipped.
+    on_lane: for facts without a debtor (business dates): pure, without state.
+    commands: by type of the command's body; applied like events.
+    decode: bytes to an event, or None to skip. Raises Rejected.
+    owner_of: whose state an event changes; the debtor's by default.
+    keeps_history: each fact is also kept as a row of `history`, for ever.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    output: str
+    layout: Layout
+    handlers: Mapping[type, Handler]
+    on_lane: Mapping[type, LaneHandler] = field(default_factory=dict)
+    commands: Mapping[str, type] = field(default_factory=dict)
+    decode: Callable[[Record], Event[Any] | None] = decode_fact
+    owner_of: Callable[[Event[Any]], str] = lambda event: event.debtor_id
+    keeps_history: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service: its actors, its REST routes and its migrations."""
+
+    name: str
+    actors: tuple[ActorKind, ...]
+    routes: Callable[[], APIRouter]
+    migrations: Path
