@@ -1,6 +1,6 @@
 """The declaration of a service: what it hears, what it tells, how it decides, and where its state lies.
 
-A service's `service.py` holds one `Service` literal. Handlers are pure functions
+A service's `service.py` holds one function, `declare(settings) -> Service`, around one literal. Handlers are pure functions
 
     def on_payment(state: DebtorFile, event: Event[PaymentReceived], now: Moment) -> tuple[DebtorFile, Sequence[Told]]
 
@@ -18,6 +18,7 @@ from fastapi import APIRouter
 
 from shared.contracts import catalogue
 from shared.contracts.envelope import Event, Moment, Told
+from shared.contracts.quarantine import Refusal, Resolution
 from shared.messaging.broker import Record
 from shared.messaging.layout import Layout, State
 
@@ -59,11 +60,14 @@ class ActorKind:
         ingress actor its own partition, an allocator all partitions.
     output: the topic that it tells on, "" for none. Lane actors write their own partition; others route by debtor.
     handlers: by type of payload or of due row. Types that are not listed are skipped.
-    on_lane: for facts without a debtor (business dates): pure, without state.
+    on_lane: for events without an owner (business dates, say): `(event, now) -> facts`, pure, without state. A fact told
+        with `debtor_id=""` by an actor that writes many lanes goes to all of them.
     commands: by type of the command's body; applied like events.
     decode: bytes to an event, or None to skip. Raises Rejected.
     owner_of: whose state an event changes; the debtor's by default.
     keeps_history: each fact is also kept as a row of `history`, for ever.
+    refusal, resolution: for an edge: what to tell the debtor's lane when an event of a known debtor is dead-lettered
+        (`Rejected.owner` is then the debtor), and when that letter is replayed or discarded.
     """
 
     name: str
@@ -76,6 +80,8 @@ class ActorKind:
     decode: Callable[[Record], Event[Any] | None] = decode_fact
     owner_of: Callable[[Event[Any]], str] = lambda event: event.debtor_id
     keeps_history: bool = False
+    refusal: type[Refusal] | None = None
+    resolution: type[Resolution] | None = None
 
 
 @dataclass(frozen=True, slots=True)

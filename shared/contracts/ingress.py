@@ -8,6 +8,7 @@ from datetime import datetime
 
 from shared.contracts.core_banking import LoanClosed, LoanOverdue, PaymentPosted, PaymentReversed
 from shared.contracts.envelope import BusinessDateFact, Fact
+from shared.contracts.quarantine import Refusal, Resolution
 
 TOPIC = "intake.ingress"
 
@@ -48,16 +49,12 @@ class BusinessDateReached(BusinessDateFact, frozen=True, kw_only=True, gc=False)
     """The bank's books stand on a new day."""
 
 
-class EventRefused(Fact, frozen=True, kw_only=True, gc=False):
+class EventRefused(Refusal, frozen=True, kw_only=True, gc=False):
     """An event of this debtor was dead-lettered at the edge: until it is resolved, the case may be stale."""
 
-    letter_id: str
 
-
-class RefusalResolved(Fact, frozen=True, kw_only=True, gc=False):
+class RefusalResolved(Resolution, frozen=True, kw_only=True, gc=False):
     """The dead letter was replayed or discarded."""
-
-    letter_id: str
 
 
 FACTS: Mapping[str, type[Fact]] = {

@@ -5,6 +5,18 @@ from collections.abc import Mapping
 from shared.contracts.envelope import Fact
 
 
+class Refusal(Fact, frozen=True, kw_only=True, gc=False):
+    """An event of this debtor was dead-lettered upstream: whoever applies this parks the debtor's later events."""
+
+    letter_id: str
+
+
+class Resolution(Fact, frozen=True, kw_only=True, gc=False):
+    """That dead letter was replayed or discarded: what was parked may be applied."""
+
+    letter_id: str
+
+
 class DebtorQuarantined(Fact, frozen=True, kw_only=True, gc=False):
     """An event of this debtor could not be applied; later ones are parked, so nobody may be contacted on them."""
 
