@@ -66,6 +66,7 @@ class ActorKind:
     decode: bytes to an event, or None to skip. Raises Rejected.
     owner_of: whose state an event changes; the debtor's by default.
     keeps_history: each fact is also kept as a row of `history`, for ever.
+    relays_watermarks: says on its output how fresh its input is.
     refusal, resolution: for an edge: what to tell the debtor's lane when an event of a known debtor is dead-lettered
         (`Rejected.owner` is then the debtor), and when that letter is replayed or discarded.
     """
@@ -80,8 +81,15 @@ class ActorKind:
     decode: Callable[[Record], Event[Any] | None] = decode_fact
     owner_of: Callable[[Event[Any]], str] = lambda event: event.debtor_id
     keeps_history: bool = False
+    relays_watermarks: bool = False
     refusal: type[Refusal] | None = None
     resolution: type[Resolution] | None = None
+
+
+    @property
+    def is_edge(self) -> bool:
+        """Whether this kind reads the bank's topic, where nothing is numbered and debtors are yet to be found."""
+        return self.refusal is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,6 @@ class Moment:
     business_date: date
 
 
-def derived_id(cause: str, ordinal: int) -> str:
+def derived_id(cause: str, ordinal: int | str) -> str:
     """Name the `ordinal`-th consequence of `cause`: 16 bytes of SHA-256 in hex, the same on every replay."""
     return hashlib.sha256(f"{cause}/{ordinal}".encode()).hexdigest()[:32]

@@ -1,0 +1,1 @@
+"""Cases and debtors: what is owed, since when and by whom; payments; the clock of days past due; connectors."""

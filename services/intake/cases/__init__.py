@@ -1,0 +1,1 @@
+"""One case per debtor and lender: what is past due, since when, and what became of it."""

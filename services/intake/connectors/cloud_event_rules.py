@@ -1,0 +1,97 @@
+"""What the bank's events must keep beyond their types, and how a refusal is worded without showing a value."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from shared.contracts.core_banking import (
+    BusinessDateAdvanced,
+    DebtorUpdated,
+    Instalment,
+    LoanClosed,
+    LoanOverdue,
+    PaymentPosted,
+    PaymentReversed,
+)
+from shared.service import Rejected
+
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+"""No loan lies outside; far from the ends of the calendar, so that adding days or an offset never overflows."""
+
+MAX_PARTY = 128
+
+_DATES: Mapping[type, tuple[str, ...]] = {
+    LoanOverdue: ("as_of", "posting_cut_off"),
+    PaymentPosted: ("posted_at", "settled_due_on"),
+    PaymentReversed: ("posted_at", "reversed_at", "settled_due_on"),
+    LoanClosed: ("closed_at",),
+    DebtorUpdated: ("updated_at",),
+    BusinessDateAdvanced: ("business_date",),
+}
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_PLACE = re.compile(r" - at `\$\.?(?P<field>[^`]*)`$")
+_MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
+_SAFE_RULES = (
+    "Expected ",
+    "Invalid RFC3339",
+    "Integer value out of range",
+    "Number out of range",
+    "JSON is malformed",
+    "Input data was truncated",
+)
+
+
+def check(data: Any, raw: bytes) -> None:
+    """Check what the types cannot say: years, numbers of instalments, control characters. Raises Rejected."""
+    for name in _DATES[type(data)]:
+        check_year(getattr(data, name), name)
+    if type(data) is LoanOverdue:
+        _check_instalments(data.instalments)
+    if b"\\" in raw:  # control characters come escaped or not at all
+        _check_texts(data)
+
+
+def check_year(value: date | None, field: str) -> None:
+    """Refuse dates that no loan can have."""
+    if value is not None and not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise Rejected(f"lies outside the years {FIRST_YEAR} to {LAST_YEAR}", field=field)
+
+
+def is_party(party_id: str) -> bool:
+    """Whether a text is a party id that a valid event could carry."""
+    return 0 < len(party_id) <= MAX_PARTY and not _CONTROL.search(party_id)
+
+
+def explained(message: str) -> tuple[str, str]:
+    """A decoder's complaint as (rule, field); what could repeat a value is replaced."""
+    place = _PLACE.search(message)
+    field = place["field"] if place else ""
+    rule = message[: place.start()] if place else message
+    missing = _MISSING.match(rule)
+    if missing:
+        return "is required", f"{field}.{missing['field']}" if field else missing["field"]
+    if rule.startswith("Invalid enum value"):
+        return "is not one of the known values", field
+    return (rule if rule.startswith(_SAFE_RULES) else "is not valid"), field
+
+
+def _check_instalments(instalments: tuple[Instalment, ...]) -> None:
+    seen: set[int] = set()
+    for position, instalment in enumerate(instalments):
+        if instalment.number in seen:
+            raise Rejected("occurs more than once", field=f"instalments[{position}].number")
+        seen.add(instalment.number)
+        check_year(instalment.due_on, f"instalments[{position}].due_on")
+
+
+def _check_texts(data: Any) -> None:
+    """Refuse control characters in single texts, and NUL anywhere: PostgreSQL cannot store it."""
+    for name in msgspec.structs.fields(data):
+        value = getattr(data, name.name)
+        if isinstance(value, str) and _CONTROL.search(value):
+            raise Rejected("holds a control character", field=name.name)
+        if isinstance(value, tuple) and any(isinstance(item, str) and "\0" in item for item in value):
+            raise Rejected("holds a NUL character", field=name.name)

@@ -1,0 +1,32 @@
+"""What the connectors that make a bank's events have in common."""
+
+from datetime import datetime, timedelta, timezone
+from typing import Final, NamedTuple
+
+from shared.contracts.envelope import Fact
+
+CHINA: Final = timezone(timedelta(hours=8))
+
+DISTRICTS: Final = (
+    "CN-310101",
+    "CN-310104",
+    "CN-310105",
+    "CN-310106",
+    "CN-310107",
+    "CN-310109",
+    "CN-310110",
+    "CN-310112",
+    "CN-310113",
+    "CN-310115",
+    "CN-310117",
+    "CN-310120",
+)
+"""Administrative codes of a city's districts, for field visits."""
+
+
+class Sent(NamedTuple):
+    """One event of the bank: its id and time as the source names them, and what it says."""
+
+    event_id: str
+    time: datetime
+    fact: Fact

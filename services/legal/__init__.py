@@ -1,0 +1,1 @@
+"""Legal: which referrals become matters, and the hold that stands as long as a matter is open."""

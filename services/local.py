@@ -1,0 +1,50 @@
+"""The embedded installation: PostgreSQL below the data directory, with a database and a role for each service."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from shared.postgres import databases, migrate
+from shared.postgres.server import PostgresServer
+from shared.service import Service
+from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A running embedded server."""
+
+    server: PostgresServer
+    urls: Mapping[str, str]
+
+    def settings(self, settings: Settings) -> Settings:
+        """The same settings on these databases."""
+        return settings.with_databases(self.urls)
+
+    def broker_url(self, settings: Settings) -> str:
+        """Where the log is: the embedded one in a database of its own, or the one that was asked for."""
+        return self.urls[databases.BROKER] if settings.embedded_broker else settings.broker_url
+
+    async def stop(self) -> None:
+        """Stop the server."""
+        await asyncio.to_thread(self.server.stop)
+
+
+async def start(folder: Path) -> Local:
+    """Start or adopt the server of a folder, and make the databases that are missing."""
+    server = PostgresServer(folder)
+    await asyncio.to_thread(server.start)
+    return Local(server, await databases.provide(server))
+
+
+async def afresh(local: Local) -> Local:
+    """Empty databases in place of those that are there."""
+    await databases.drop(local.server)
+    return replace(local, urls=await databases.provide(local.server))
+
+
+async def migrated(local: Local, services: Sequence[Service]) -> None:
+    """Bring every service's database up to date."""
+    for service in services:
+        await migrate.upgrade(local.urls[service.name], service.name)

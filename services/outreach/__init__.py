@@ -1,0 +1,1 @@
+"""Outreach: what happens next for each debtor; plans, their steps, holds, and visits in the field."""

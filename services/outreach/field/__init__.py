@@ -1,0 +1,1 @@
+"""Field: which crew of two visits which debtor on which day."""

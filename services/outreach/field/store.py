@@ -1,0 +1,82 @@
+"""Field: how a lender's book of visits lies in tables, and the files of crews and districts."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from services.outreach.data import FOLDER, Form, WrongDataError, read
+from services.outreach.field.domain import Crew, District, Field, LaneClosing, VisitBook, VisitRequest
+from shared.messaging.layout import Layout, Table
+
+LAYOUT = Layout(
+    VisitBook,
+    {
+        "closings": Table("lane_closing", LaneClosing, key=("business_date", "lane")),
+        "requests": Table("visit_request", VisitRequest, key=("debtor_id", "plan_number", "step_number")),
+    },
+    owner="lender_id",
+)
+
+
+class _DistrictForm(Form, frozen=True):
+    code: str
+    latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)]
+    longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)]
+    jurisdiction: str
+
+
+class _DistrictsForm(Form, frozen=True):
+    version: str
+    source: str
+    districts: tuple[_DistrictForm, ...]
+
+
+class _BaseForm(Form, frozen=True):
+    district: str
+    latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)]
+    longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)]
+
+
+class _CrewForm(Form, frozen=True):
+    code: str
+    members: tuple[str, str]
+    base: _BaseForm
+    capacity: Annotated[int, msgspec.Meta(ge=0, le=1_000)]
+    jurisdictions: tuple[str, ...]
+
+
+class _CrewsForm(Form, frozen=True):
+    version: str
+    crews: tuple[_CrewForm, ...]
+
+
+def read_field(folder: Path = FOLDER / "field") -> Field:
+    """The crews and districts in `crews.yaml` and `districts.yaml`. Raises WrongDataError, one line with the part."""
+    crews, districts = read(folder / "crews.yaml", _CrewsForm), read(folder / "districts.yaml", _DistrictsForm)
+    _check(crews, districts)
+    return Field(
+        version=f"crews {crews.version}, districts {districts.version}",
+        crews=tuple(
+            Crew(c.code, c.members, c.base.district, c.base.latitude, c.base.longitude, c.capacity, c.jurisdictions)
+            for c in crews.crews
+        ),
+        districts=tuple(District(d.code, d.jurisdiction, d.latitude, d.longitude) for d in districts.districts),
+    )
+
+
+def _check(crews: _CrewsForm, districts: _DistrictsForm) -> None:
+    known = {district.code for district in districts.districts}
+    _once("districts.yaml", "district", Counter(district.code for district in districts.districts))
+    _once("crews.yaml", "crew", Counter(crew.code for crew in crews.crews))
+    _once("crews.yaml", "member", Counter(member for crew in crews.crews for member in crew.members))
+    for crew in crews.crews:
+        if crew.base.district not in known:
+            raise WrongDataError(f"crews.yaml: crew {crew.code} has its base in a district that is not known")
+
+
+def _once(file: str, what: str, counts: Counter[str]) -> None:
+    twice = [code for code, count in counts.items() if count > 1]
+    if twice:
+        raise WrongDataError(f"{file}: {what} {twice[0]} occurs more than once")

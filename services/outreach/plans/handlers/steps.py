@@ -1,0 +1,106 @@
+"""What is done when a step falls due, and what becomes of the visits that it asks for."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from services.outreach.plans.domain.course import arranged, guard_of, obstacle, stopped, with_step
+from services.outreach.plans.domain.rows import Channel, DebtorPlans, Step, StepDue, StepState, Visit, VisitState
+from services.outreach.plans.handlers.telling import Decision, stop_told, told
+from shared.contracts import intake, outreach, segmentation
+from shared.contracts.envelope import Event, Moment, Told
+
+DISPATCH_IS_OFF = "dispatch is off"
+
+
+def on_step_due(state: DebtorPlans, event: Event[StepDue], now: Moment) -> Decision:
+    """Do what the step says, if at this moment it still may be done."""
+    due = event.data
+    step = state.steps.get((due.plan_number, due.step_number))
+    if step is None or step.state != StepState.SCHEDULED:
+        return state, ()
+    reason = obstacle(state)
+    if reason:
+        state, what = stopped(state, reason, now.instant)
+        return arranged(state, now.instant), stop_told(state, what)
+    return _ACTIONS.get(step.channel, _not_dispatched)(state, step, now)
+
+
+def _not_dispatched(state: DebtorPlans, step: Step, now: Moment) -> Decision:
+    return _ended(state, step, StepState.NOT_DISPATCHED, DISPATCH_IS_OFF, now)
+
+
+def _visit_requested(state: DebtorPlans, step: Step, now: Moment) -> Decision:
+    guard = guard_of(state, "")
+    payload = outreach.VisitRequested(
+        plan_number=step.plan_number,
+        step_number=step.step_number,
+        district=guard.district,
+        past_due=guard.past_due,
+        currency=guard.currency,
+        requested_on=now.business_date,
+    )
+    return with_step(state, step, StepState.REQUESTED, "", now.instant), (told(state, payload),)
+
+
+def _referred(state: DebtorPlans, step: Step, now: Moment) -> Decision:
+    payload = outreach.LegalReferred(plan_number=step.plan_number, step_number=step.step_number)
+    state, facts = _ended(state, step, StepState.REFERRED, "handed to legal", now)
+    return state, (*facts, told(state, payload))
+
+
+_ACTIONS: Mapping[Channel, Callable[[DebtorPlans, Step, Moment], Decision]] = {
+    Channel.VISIT: _visit_requested,
+    Channel.LEGAL_REFERRAL: _referred,
+}
+
+
+def _ended(state: DebtorPlans, step: Step, step_state: StepState, reason: str, now: Moment) -> Decision:
+    payload = outreach.StepEnded(
+        plan_number=step.plan_number,
+        step_number=step.step_number,
+        channel=segmentation.Channel(step.channel),
+        state=outreach.StepState(step_state),
+        reason=reason,
+    )
+    return with_step(state, step, step_state, reason, now.instant), (told(state, payload),)
+
+
+def on_visit_scheduled(state: DebtorPlans, event: Event[outreach.VisitScheduled], now: Moment) -> Decision:
+    """Keep which crew goes when; one for a step that was cancelled meanwhile is kept as withdrawn."""
+    key = event.data.plan_number, event.data.step_number
+    step = state.steps.get(key)
+    if step is None or step.state != StepState.REQUESTED:
+        return replace(state, visits={**state.visits, key: _visit(event.data, VisitState.WITHDRAWN)}), ()
+    state = replace(state, visits={**state.visits, key: _visit(event.data, VisitState.ASSIGNED)})
+    return _ended(state, step, StepState.ASSIGNED, f"crew {event.data.crew} on {event.data.visit_on}", now)
+
+
+def _visit(scheduled: outreach.VisitScheduled, state: VisitState) -> Visit:
+    return Visit(
+        plan_number=scheduled.plan_number,
+        step_number=scheduled.step_number,
+        district=scheduled.district,
+        crew=scheduled.crew,
+        visit_on=scheduled.visit_on,
+        distance_km=scheduled.distance_km,
+        state=state,
+        settled=state == VisitState.WITHDRAWN,
+    )
+
+
+def on_visit_not_scheduled(state: DebtorPlans, event: Event[outreach.VisitNotScheduled], now: Moment) -> Decision:
+    """End the step without a visit, for the allocator's reason; nothing where it was cancelled meanwhile."""
+    step = state.steps.get((event.data.plan_number, event.data.step_number))
+    if step is None or step.state != StepState.REQUESTED:
+        return state, ()
+    return _ended(state, step, StepState.UNASSIGNED, event.data.reason, now)
+
+
+def on_business_date(event: Event[intake.BusinessDateAdvanced], now: Moment) -> Sequence[Told]:
+    """Say that every visit of an earlier day has been asked for; nothing for a date that comes late."""
+    reached = event.data.business_date
+    if reached < now.business_date:
+        return ()
+    closed = outreach.VisitRequestsClosed(requested_on=reached - timedelta(days=1), next_business_date=reached)
+    return (Told(closed),)

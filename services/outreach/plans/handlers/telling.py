@@ -1,0 +1,26 @@
+"""How what was decided about a debtor is told."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from services.outreach.plans.domain.course import Stopped, guard_of
+from services.outreach.plans.domain.rows import DebtorPlans
+from shared.contracts import outreach
+from shared.contracts.envelope import Fact, Told
+
+Decision: TypeAlias = tuple[DebtorPlans, Sequence[Told]]
+
+
+def stop_told(state: DebtorPlans, what: Stopped | None) -> tuple[Told, ...]:
+    """That a plan was stopped; nothing where none was."""
+    if what is None:
+        return ()
+    payload = outreach.PlanStopped(plan_number=what.plan_number, reason=what.reason, cancelled=what.cancelled)
+    return (told(state, payload),)
+
+
+def told(state: DebtorPlans, payload: Fact, case_version: int | None = None) -> Told:
+    """A fact with the version of the case that it rests on; commands know no lender, so it is named here."""
+    guard = guard_of(state, "")
+    version = guard.case_version if case_version is None else case_version
+    return Told(payload, case_version=version, lender_id=guard.lender_id or None)

@@ -1,0 +1,157 @@
+"""Plans: how a debtor's state lies in tables, the queries of the routes, and the file of lawful hours."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import time
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+from sqlalchemy import text
+
+from services.outreach.data import FOLDER, Form, WrongDataError, read
+from services.outreach.plans.commands import ReleaseHold
+from services.outreach.plans.domain.rows import (
+    DebtorPlans,
+    Guard,
+    Hold,
+    HoldDue,
+    Plan,
+    PlanDue,
+    RefusedTreatment,
+    Step,
+    StepDue,
+    Treatment,
+    Visit,
+)
+from services.outreach.plans.domain.window import Window
+from shared.contracts import legal, outreach, quarantine
+from shared.contracts.envelope import Event
+from shared.messaging.layout import Key, Layout, Table
+
+Named = tuple[tuple[str, Key], ...]
+
+
+def quarantine_hold(fact: quarantine.DebtorQuarantined | quarantine.DebtorReleased) -> str:
+    """The id of the hold for one dead letter: a debtor may have several, and each is resolved by itself."""
+    return f"quarantine:{fact.service}:{fact.letter_id}"
+
+
+def _step_named(event: Event[Any]) -> Named:
+    key = event.data.plan_number, event.data.step_number
+    return ("plans", key[0]), ("steps", key), ("visits", key)
+
+
+def _hold_named(event: Event[Any]) -> Named:
+    return (("holds", event.data.hold_id),)
+
+
+def _quarantine_named(event: Event[Any]) -> Named:
+    return (("holds", quarantine_hold(event.data)),)
+
+
+_NAMED: Mapping[type, Callable[[Event[Any]], Named]] = {
+    outreach.VisitScheduled: _step_named,
+    outreach.VisitNotScheduled: _step_named,
+    legal.HoldPlaced: _hold_named,
+    legal.HoldReleased: _hold_named,
+    ReleaseHold: _hold_named,
+    HoldDue: _hold_named,
+    quarantine.DebtorQuarantined: _quarantine_named,
+    quarantine.DebtorReleased: _quarantine_named,
+}
+
+
+def named(event: Event[Any]) -> Iterable[tuple[str, Key]]:
+    """The settled rows that an event speaks of: a step whose plan has ended, a hold that was lifted."""
+    names = _NAMED.get(type(event.data))
+    return names(event) if names is not None else ()
+
+
+LAYOUT = Layout(
+    DebtorPlans,
+    {
+        "guard": Table("debtor_guard", Guard),
+        "treatment": Table("treatment", Treatment),
+        "plans": Table("plan", Plan, key=("plan_number",), settled="settled"),
+        "steps": Table("plan_step", Step, key=("plan_number", "step_number"), settled="settled"),
+        "step_due": Table("step_due", StepDue, key=("plan_number", "step_number"), due="due_at"),
+        "plan_due": Table("plan_due", PlanDue, due="due_at"),
+        "holds": Table("hold", Hold, key=("hold_id",), settled="released"),
+        "hold_due": Table("hold_due", HoldDue, key=("hold_id",), due="due_on"),
+        "visits": Table("visit", Visit, key=("plan_number", "step_number"), settled="settled"),
+        "refused": Table("refused_treatment", RefusedTreatment, key=("reason",), use="tally", amount="treatments"),
+    },
+    named=named,
+)
+
+# -- the lawful hours --------------------------------------------------------------------------------------------------
+
+
+class _LawForm(Form, frozen=True):
+    opens: time
+    closes: time
+    source: str
+
+
+class _WindowForm(Form, frozen=True):
+    jurisdiction: str
+    zone: str
+    opens: time
+    closes: time
+    law: _LawForm
+
+
+class _WindowsForm(Form, frozen=True):
+    version: str
+    windows: tuple[_WindowForm, ...]
+
+
+def read_windows(file: Path = FOLDER / "windows.yaml") -> Mapping[str, Window]:
+    """The lawful hours by jurisdiction. Raises WrongDataError, one line with the jurisdiction."""
+    windows: dict[str, Window] = {}
+    for form in read(file, _WindowsForm).windows:
+        problem = "occurs more than once" if form.jurisdiction in windows else _problem(form)
+        if problem:
+            raise WrongDataError(f"{file.name}: {form.jurisdiction} {problem}")
+        windows[form.jurisdiction] = Window(form.zone, form.opens, form.closes)
+    return windows
+
+
+def _problem(form: _WindowForm) -> str:
+    if form.zone not in available_timezones():
+        return "has a zone that the IANA list does not know"
+    if form.opens >= form.closes:
+        return "closes before it opens"
+    if form.opens < form.law.opens or form.closes > form.law.closes:
+        return "is open at hours that its law forbids"
+    return ""
+
+
+# -- queries -----------------------------------------------------------------------------------------------------------
+
+GUARD = text("SELECT * FROM debtor_guard WHERE debtor_id = :debtor_id")
+TREATMENT = text("SELECT * FROM treatment WHERE debtor_id = :debtor_id")
+LATEST_PLAN = text("SELECT * FROM plan WHERE debtor_id = :debtor_id ORDER BY plan_number DESC LIMIT 1")
+STEPS = text("SELECT * FROM plan_step WHERE debtor_id = :debtor_id AND plan_number = :plan_number ORDER BY step_number")
+HOLDS = text("SELECT * FROM hold WHERE debtor_id = :debtor_id ORDER BY released, placed_at DESC, hold_id LIMIT 100")
+
+PLANS = text("""
+    SELECT * FROM plan
+    WHERE (CAST(:state AS text) IS NULL OR state = :state) AND (CAST(:stage AS text) IS NULL OR stage = :stage)
+      AND (CAST(:debtor_id AS text) IS NULL OR debtor_id = :debtor_id)
+      AND (CAST(:after_debtor AS text) IS NULL OR (debtor_id, plan_number) > (:after_debtor, :after_plan))
+    ORDER BY debtor_id, plan_number LIMIT :limit
+""")
+
+VISITS = text("""
+    SELECT * FROM visit
+    WHERE (CAST(:state AS text) IS NULL OR state = :state) AND (CAST(:crew AS text) IS NULL OR crew = :crew)
+      AND (CAST(:visit_on AS date) IS NULL OR visit_on = :visit_on)
+      AND (CAST(:after_debtor AS text) IS NULL
+           OR (debtor_id, plan_number, step_number) > (:after_debtor, :after_plan, :after_step))
+    ORDER BY debtor_id, plan_number, step_number LIMIT :limit
+""")
+
+REFUSED = text(
+    "SELECT reason, sum(treatments)::bigint AS treatments FROM refused_treatment GROUP BY reason ORDER BY reason"
+)

@@ -1,0 +1,52 @@
+"""The summary of a run: all of it as analytics counted it, for people and as JSON."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from services.analytics import store
+
+Summary = dict[str, Any]
+
+
+async def read(url: str) -> Summary:
+    """Ask analytics."""
+    connection = await asyncpg.connect(url)
+    try:
+        return await store.summary(connection)
+    finally:
+        await connection.close()
+
+
+def write(summary: Summary, path: Path) -> None:
+    """Write it as JSON, the same bytes for the same figures."""
+    path.write_text(json.dumps(summary, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def told(summary: Summary) -> str:
+    """The summary as an indented list."""
+    return "\n".join(_lines(summary, 0)) + "\n"
+
+
+def _lines(content: Mapping[str, Any], depth: int) -> list[str]:
+    lines: list[str] = []
+    for name, value in content.items():
+        label = f"{'  ' * depth}{name.replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            lines.append(label)
+            lines += _lines(value, depth + 1)
+        elif isinstance(value, list):
+            lines.append(label)
+            lines += [f"{'  ' * (depth + 1)}{_flat(each)}" for each in value]
+        else:
+            lines.append(f"{label:<44}{value:>16,}" if isinstance(value, int) else f"{label:<44}{value:>16}")
+    return lines
+
+
+def _flat(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "  ".join(f"{name} {each}" for name, each in value.items())
+    return str(value)

@@ -1,0 +1,1 @@
+"""Real servers that run without set-up, for demos, tests and development."""

@@ -1,0 +1,1 @@
+"""HTTP for every service: who may call, how errors look, how lists are paged, and how writes become commands."""

@@ -1,0 +1,47 @@
+"""The description of an API: every route may answer with a problem, and says so."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from shared.http.problems import MEDIA_TYPE, ProblemDetails
+from shared.service import Service
+
+_REFERENCE = {"$ref": "#/components/schemas/ProblemDetails"}
+_ANSWER = {"description": "A problem, by RFC 9457.", "content": {MEDIA_TYPE: {"schema": _REFERENCE}}}
+
+
+def describe(app: FastAPI) -> None:
+    """Have the application describe its errors as they are."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _with_problems(get_openapi(title=app.title, version=app.version, routes=app.routes))
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to replace it
+
+
+def document(service: Service) -> dict[str, Any]:
+    """The OpenAPI description of a service, made without a database or a broker."""
+    from shared.http import app as application  # noqa: PLC0415  # app imports this module
+
+    app = FastAPI(title=f"Fairdue {service.name}", version="1", redoc_url=None)
+    application.add_routes(app, service)
+    return app.openapi()
+
+
+def _with_problems(schema: dict[str, Any]) -> dict[str, Any]:
+    schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs", {}))
+    schemas["ProblemDetails"] = problem
+    for operations in schema.get("paths", {}).values():
+        for operation in operations.values():
+            responses = operation.setdefault("responses", {})
+            responses.pop("422", None)
+            responses["default"] = _ANSWER
+    return schema

@@ -1,0 +1,109 @@
+"""What a turn applies, one by one: a record, a due row, a command, or a letter that is tried again."""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from shared.contracts.envelope import Event, derived_id
+from shared.messaging.broker import Record
+from shared.messaging.frames import unpack_due, unpack_record
+from shared.messaging.layout import Layout
+from shared.messaging.store import Command, DueRow, Letter
+from shared.service import ActorKind, Rejected
+
+DUE_TOPIC = "due"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One thing to apply for one actor; exactly one of `event` and `refused` is set."""
+
+    number: int
+    owner: str = ""
+    event: Event[Any] | None = None
+    refused: Rejected | None = None
+    record: Record | None = None
+    due: DueRow | None = None
+    command: Command | None = None
+    letter: Letter | None = None
+
+
+def from_record(kind: ActorKind, number: int, record: Record) -> Input | None:
+    """Decode a record; None where its type is not one that this kind of actor handles, or it is on a control lane."""
+    if record.lane.topic not in kind.inputs:
+        return None
+    try:
+        event = kind.decode(record)
+    except Rejected as refusal:
+        return Input(number, _key_of(record), refused=refusal, record=record)
+    if event is None:
+        return None
+    return Input(number, kind.owner_of(event), event=event, record=record)
+
+
+def _key_of(record: Record) -> str:
+    return (record.key or b"").decode("utf-8", "replace")
+
+
+def from_due(kind: ActorKind, due: DueRow, now: datetime) -> Input:
+    """A due row as an event, named from what it is: the same row at the same time is the same event."""
+    column = kind.layout.tables[due.name].due or ""
+    cause = f"due/{kind.name}/{due.owner}/{due.name}/{due.key}/{getattr(due.row, column)}"
+    event = Event(
+        id=derived_id(cause, 0),
+        type=f"due:{due.name}",
+        lender_id=due.row.lender_id,
+        debtor_id=due.owner,
+        occurred_at=now,
+        recorded_at=now,
+        data=due.row,
+    )
+    return Input(due.shard, due.owner, event=event, due=due)
+
+
+def from_command(kind: ActorKind, command: Command) -> Input:
+    """A command as an event; one that does not fit its type is refused."""
+    try:
+        body = msgspec.json.decode(command.body, type=kind.commands[command.name])
+    except KeyError:
+        return Input(command.number, refused=Rejected("no such command", field="name"), command=command)
+    except msgspec.DecodeError as error:
+        return Input(command.number, refused=Rejected(str(error), field="body"), command=command)
+    event = Event(
+        id=command.id,
+        type=f"command:{command.name}",
+        lender_id=command.lender_id,
+        debtor_id=command.owner,
+        actor=command.actor,
+        occurred_at=command.created_at,
+        recorded_at=command.created_at,
+        data=body,
+    )
+    return Input(command.number, command.owner, event=event, command=command)
+
+
+def from_letter(kind: ActorKind, letter: Letter, raw: bytes, now: datetime) -> Input | None:
+    """A dead letter to be tried again: the record or due row that it holds."""
+    if letter.lane.topic == DUE_TOPIC:
+        item = from_due(kind, due_of(kind.layout, letter, unpack_due(raw)), now)
+    else:
+        tried = from_record(kind, letter.number, unpack_record(raw))
+        if tried is None:
+            return None
+        item = tried
+    return dataclasses.replace(item, letter=letter)
+
+
+def due_content(due: DueRow) -> dict[str, Any]:
+    """What of a due row goes into a dead letter."""
+    return {"name": due.name, "key": due.key, "row": due.row, "owner": due.owner}
+
+
+def due_of(layout: Layout, letter: Letter, content: dict[str, Any]) -> DueRow:
+    """The due row that a dead letter holds."""
+    table = layout.tables[content["name"]]
+    row = msgspec.convert(content["row"], table.row)
+    return DueRow(letter.number, content["owner"], content["name"], table.key_of(row), row)

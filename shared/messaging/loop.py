@@ -1,0 +1,195 @@
+"""The live loop of one worker: leases, turns, publishing and watermarks, until it is told to stop.
+
+Nothing here loses anything when the database or the broker is away: state stays where it was committed, the loop backs
+off and says so, readiness is false, and the truth is read again when they are back.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+import structlog
+
+from shared.messaging.broker import Broker, BrokerUnavailableError, Record
+from shared.messaging.control import control_topic
+from shared.messaging.leases import Leases
+from shared.messaging.reading import Reading
+from shared.messaging.store import StaleCursorError, StoreUnavailableError
+from shared.messaging.worker import Worker
+from shared.service import SHARDS, ActorKind, TryLater
+
+log = structlog.get_logger(__name__)
+
+AWAY = (BrokerUnavailableError, StoreUnavailableError, StaleCursorError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+"""What is waited for, never dead-lettered."""
+
+WATERMARK_EVERY = 5.0
+LOOK_EVERY = 1.0
+"""Seconds after which commands, due work and acknowledgements are looked at even if nothing called for it."""
+
+LONGEST_PAUSE = 10.0
+MOST_UNACKNOWLEDGED = 50_000
+"""Facts beyond which a worker waits for the broker before it commits more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a worker cuts its work: records per batch; seconds to wait for records, for company, and to hold a lease."""
+
+    batch: int = 2000
+    wait: float = 0.1
+    linger: float = 0.075
+    lease: float = 10.0
+
+
+@dataclass(slots=True)
+class Loop:
+    """Drives one worker."""
+
+    worker: Worker
+    broker: Broker
+    leases: Leases
+    pace: Pace = field(default_factory=Pace)
+    trouble: str = "starting"
+    unpublished: str = ""
+    ended: bool = False
+    moved_at: float = field(default_factory=time.monotonic)
+    _tended_at: float = float("-inf")
+    _looked_at: float = float("-inf")
+    _marked_at: float = float("-inf")
+    _failures: int = 0
+    _winding_up: bool = False
+    _to_publish: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until `stopping` is set; then finish the batch, publish it and give every actor up."""
+        topics = [*self.worker.kind.inputs]
+        if self.worker.kind.output:
+            topics.append(control_topic(self.worker.kind.output))
+        reading = Reading(self.worker, self.broker, topics)
+        publishing = asyncio.create_task(self._publish(stopping))
+        try:
+            while not stopping.is_set():
+                await self._once(reading, stopping)
+                self.moved_at = time.monotonic()
+        finally:
+            await self._wind_up(reading, publishing)
+
+    async def _once(self, reading: Reading, stopping: asyncio.Event) -> None:
+        try:
+            await self._tend()
+            await self._turn(reading)
+            self._recovered()
+        except TryLater as error:
+            await self._back_off(f"an event asks to be tried later: {error}", stopping)
+        except AWAY as error:
+            self.worker.forget()
+            self._tended_at = float("-inf")
+            await self._back_off(f"{type(error).__name__}: {error}", stopping)
+
+    def _recovered(self) -> None:
+        if self.trouble and self.worker.standings:
+            log.info("working", worker=self.worker.name, actors=len(self.worker.standings))
+            self.trouble = ""
+        self._failures = 0
+
+    async def _back_off(self, reason: str, stopping: asyncio.Event) -> None:
+        pause = min(LONGEST_PAUSE, 0.1 * 2**self._failures)
+        self._failures = min(self._failures + 1, 10)
+        if self.trouble != reason:
+            log.warning("waiting", worker=self.worker.name, reason=reason)
+            self.trouble = reason
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), pause)
+
+    # -- leases --------------------------------------------------------------------------------------------------
+
+    async def _tend(self) -> None:
+        now = time.monotonic()
+        if now - self._tended_at < self.pace.lease / 4:
+            return
+        await self.leases.beat()
+        wanted = await self.leases.wanted(await self._actors(), list(self.worker.standings))
+        if wanted.give_up:
+            await self.worker.flush()
+            await self.worker.give_up(wanted.give_up)
+        if wanted.take:
+            await self.worker.take(wanted.take)
+        self._tended_at = now
+
+    async def _actors(self) -> int:
+        return await actors_of(self.worker.kind, self.broker)
+
+    # -- turns ---------------------------------------------------------------------------------------------------
+
+    async def _turn(self, reading: Reading) -> None:
+        records = await self._fetch(reading)
+        now = time.monotonic()
+        looking = now - self._looked_at >= LOOK_EVERY or self.leases.called()
+        if looking:
+            self._looked_at = now
+        more = self.pace.batch if looking else 0
+        turned = await self.worker.turn(records, commands=more, due=more, settle=looking)
+        if turned is not None and (turned.took_due >= self.pace.batch or turned.took_commands >= self.pace.batch):
+            self._looked_at = float("-inf")
+        await self._mark(now)
+        if self.worker.publisher.pending > MOST_UNACKNOWLEDGED:
+            await self.worker.flush()
+        self._to_publish.set()
+
+    async def _fetch(self, reading: Reading) -> Sequence[Record]:
+        """Read on; a worker that is not behind waits a moment for company, so that small nights cost few commits."""
+        records = await reading.fetch(self.pace.batch, self.pace.wait)
+        if 0 < len(records) < self.pace.batch // 2 and self.pace.linger:
+            await asyncio.sleep(self.pace.linger)
+            records = [*records, *await reading.fetch(self.pace.batch - len(records), 0)]
+        return records
+
+    async def _mark(self, now: float) -> None:
+        if now - self._marked_at >= WATERMARK_EVERY and self.worker.standings:
+            self._marked_at = now
+            await self.worker.send_watermarks()
+            standings = self.worker.standings.values()
+            stopped = sum(bool(standing.stopped) for standing in standings)
+            self.worker.meter.standing(len(standings), stopped, self.worker.publisher.pending)
+
+    # -- publishing ----------------------------------------------------------------------------------------------
+
+    async def _publish(self, stopping: asyncio.Event) -> None:
+        while not self._winding_up:
+            await self._to_publish.wait()
+            self._to_publish.clear()
+            try:
+                await self.worker.flush()
+                self.unpublished = ""
+            except BrokerUnavailableError as error:
+                self.unpublished = f"not published: {error}"
+                log.warning("waiting", worker=self.worker.name, reason=self.unpublished)
+                self._to_publish.set()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stopping.wait(), LOOK_EVERY)
+
+    async def _wind_up(self, reading: Reading, publishing: "asyncio.Task[None]") -> None:
+        self._winding_up = True
+        self._to_publish.set()
+        await publishing
+        try:
+            await self.worker.turn((), settle=True)
+            await self.worker.flush()
+            await self.worker.turn((), settle=True)
+        except (*AWAY, TryLater) as error:
+            log.warning("stopped_unpublished", worker=self.worker.name, reason=str(error))
+        await self.worker.close()
+        await reading.close()
+        await self.leases.leave()
+        self.ended = True
+
+
+async def actors_of(kind: ActorKind, broker: Broker) -> int:
+    """How many actors of a kind there are: one per lane, one per partition of the public topic, or one."""
+    if kind.is_edge:
+        return await broker.partitions(kind.inputs[0])
+    return 1 if kind.name == "allocator" else SHARDS

@@ -1,0 +1,380 @@
+"""The store in memory, under the same contract suite as PostgreSQL's: what the simulator and the stories run on.
+
+A `MemoryDatabase` is what would survive a crash; a `MemoryStore` is one worker's connection to it. A transaction keeps
+what it writes to itself until it commits, holds the actors that it has fenced, and is ended by whoever takes one over.
+"""
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shared.messaging.broker import Lane
+from shared.messaging.layout import Key, Layout, Row, State, Table
+from shared.messaging.rows import differences, row_of, tally, values
+from shared.messaging.store import (
+    Change,
+    Command,
+    CursorMove,
+    DueRow,
+    Effects,
+    HistoryRow,
+    Letter,
+    Operation,
+    Parked,
+    Quarantined,
+    StaleCursorError,
+    Standing,
+    StoredFacts,
+    StoreUnavailableError,
+    UnsavableError,
+)
+
+
+@dataclass(slots=True)
+class MemoryDatabase:
+    """All that one service has committed."""
+
+    standings: dict[tuple[str, int], Standing] = field(default_factory=dict)
+    owners: dict[tuple[str, int], str | None] = field(default_factory=dict)
+    rows: dict[str, dict[tuple[str, Key], tuple[int, Row]]] = field(default_factory=dict)
+    journals: dict[str, list[tuple[int, str, Row]]] = field(default_factory=dict)
+    tallies: dict[str, dict[tuple[int, Key], Row]] = field(default_factory=dict)
+    outbox: dict[tuple[str, int], list[StoredFacts]] = field(default_factory=dict)
+    letters: dict[str, tuple[str, Letter, str]] = field(default_factory=dict)
+    quarantines: dict[tuple[str, str], Quarantined] = field(default_factory=dict)
+    parked: list[Parked] = field(default_factory=list)
+    commands: dict[str, tuple[str, Command, str, bytes]] = field(default_factory=dict)
+    history: list[HistoryRow] = field(default_factory=list)
+    operations: list[tuple[str, Operation]] = field(default_factory=list)
+    holders: dict[tuple[str, int], "MemoryTransaction"] = field(default_factory=dict)
+    ordinals: int = 0
+    incarnations: int = 1
+
+    def submit(self, kind: str, command: Command) -> None:
+        """Leave a command for its actor, as the API does."""
+        self.commands[command.id] = (kind, command, "pending", b"")
+
+
+class MemoryStore:
+    """One worker's access to a memory database."""
+
+    def __init__(self, database: MemoryDatabase, kind: str) -> None:
+        """Work for one kind of actor."""
+        self._database, self._kind = database, kind
+
+    async def acquire(self, number: int, owner: str) -> Standing:
+        """Raise the epoch; an open transaction that holds the actor is ended."""
+        place = (self._kind, number)
+        holder = self._database.holders.pop(place, None)
+        if holder is not None:
+            holder.end()
+        known = self._database.standings.get(place, Standing(number, 0))
+        self._database.standings[place] = dataclasses.replace(known, epoch=known.epoch + 1)
+        self._database.owners[place] = owner
+        return self._database.standings[place].copy()
+
+    async def unacknowledged(self, number: int) -> Sequence[StoredFacts]:
+        """What lies beyond the acknowledged sequence."""
+        standing = self._database.standings[self._kind, number]
+        told = self._database.outbox.get((self._kind, number), [])
+        mine = [each for each in told if each.incarnation == standing.incarnation]
+        return sorted(
+            (each for each in mine if each.seq_to > standing.outs[each.lane].acked),
+            key=lambda each: (each.lane, each.seq_from),
+        )
+
+    async def told_since(self, number: int, lane: Lane, incarnation: int, seq: int) -> Sequence[StoredFacts]:
+        """The lane's outbox from a sequence to its head."""
+        told = self._database.outbox.get((self._kind, number), [])
+        return [each for each in told if (each.lane, each.incarnation) == (lane, incarnation) and each.seq_to >= seq]
+
+    async def renew(self, number: int, epoch: int, actor: str, reason: str) -> None:
+        """Count the incarnation up and begin every lane at 1 again."""
+        standing = self._database.standings[self._kind, number]
+        if standing.epoch != epoch:
+            raise StoreUnavailableError("the actor is no longer held")
+        outs = {lane: out._replace(seq=0, acked=0) for lane, out in standing.outs.items()}
+        renewed = dataclasses.replace(standing, incarnation=standing.incarnation + 1, outs=outs, restored=False)
+        self._database.standings[self._kind, number] = renewed
+        at = datetime.min
+        self._database.operations.append((self._kind, Operation(number, at, actor, "renewed", reason)))
+
+    async def release(self, epochs: Mapping[int, int]) -> None:
+        """Leave the actors without an owner."""
+        for number, epoch in epochs.items():
+            if self._database.standings[self._kind, number].epoch == epoch:
+                self._database.owners[self._kind, number] = None
+
+    async def begin(self) -> "MemoryTransaction":
+        """Begin."""
+        return MemoryTransaction(self._database, self._kind)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class MemoryTransaction:
+    """Keeps its writes until it commits."""
+
+    def __init__(self, database: MemoryDatabase, kind: str) -> None:
+        """Begin with nothing written."""
+        self._database, self._kind = database, kind
+        self._writes: list[Callable[[], None]] = []
+        self._held: set[int] = set()
+        self._ended = False
+
+    def end(self) -> None:
+        """Be ended by somebody who takes an actor over: whatever is tried next fails."""
+        self._ended = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        for number in self._held:
+            if self._database.holders.get((self._kind, number)) is self:
+                del self._database.holders[self._kind, number]
+        self._held.clear()
+
+    def _alive(self) -> None:
+        if self._ended:
+            raise StoreUnavailableError("the transaction was ended by a successor")
+
+    async def fence(self, epochs: Mapping[int, int]) -> set[int]:
+        """Hold the actors that still stand at these epochs."""
+        self._alive()
+        standings = self._database.standings
+        held = {n for n, epoch in epochs.items() if standings.get((self._kind, n), Standing(n, 0)).epoch == epoch}
+        for number in sorted(held):
+            other = self._database.holders.get((self._kind, number))
+            if other is not None and other is not self:
+                raise StoreUnavailableError("another transaction holds the actor")
+            self._database.holders[self._kind, number] = self
+        self._held |= held
+        return held
+
+    async def move_cursors(self, moves: Sequence[CursorMove]) -> None:
+        """Compare and set."""
+        self._alive()
+        stale = [move for move in moves if self._standing(move.number).cursors.get(move.lane) != move.old]
+        if stale:
+            raise StaleCursorError(f"{len(stale)} of {len(moves)} positions have been moved by somebody else")
+        self._writes.append(lambda: self._move(moves))
+
+    def _move(self, moves: Sequence[CursorMove]) -> None:
+        for move in moves:
+            self._standing(move.number).cursors[move.lane] = move.new
+
+    def _standing(self, number: int) -> Standing:
+        return self._database.standings[self._kind, number]
+
+    async def take_commands(self, numbers: Collection[int], limit: int) -> Sequence[Command]:
+        """Return the oldest that wait."""
+        self._alive()
+        waiting = [
+            command
+            for kind, command, status, _ in self._database.commands.values()
+            if kind == self._kind and status == "pending" and command.number in numbers
+        ]
+        return sorted(waiting, key=lambda command: (command.created_at, command.id))[:limit]
+
+    async def take_due(self, layout: Layout, numbers: Collection[int], now: datetime, limit: int) -> Sequence[DueRow]:
+        """Return what is due, table by table."""
+        self._alive()
+        found: list[DueRow] = []
+        for name, table in layout.tables.items():
+            if table.due is not None:
+                found += self._due(name, table, numbers, now)[:limit]
+        return found
+
+    def _due(self, name: str, table: Table, numbers: Collection[int], now: datetime) -> list[DueRow]:
+        quarantined = {owner for owner, _ in self._database.quarantines}
+        rows = [
+            (getattr(row, table.due or ""), DueRow(shard, owner, name, key, row))
+            for (owner, key), (shard, row) in self._database.rows.get(table.name, {}).items()
+            if shard in numbers and owner not in quarantined
+        ]
+        reached = [each for each in rows if self._reached(each[0], each[1], now)]
+        return [due for _, due in sorted(reached, key=lambda each: (each[1].shard, each[0], each[1].owner, each[1].key))]
+
+    def _reached(self, at: Any, due: DueRow, now: datetime) -> bool:
+        if isinstance(at, datetime):
+            return at <= now
+        reached = self._standing(due.shard).clocks.get(due.row.lender_id)
+        return reached is not None and bool(at <= reached)
+
+    async def load(
+        self, layout: Layout, owners: Mapping[str, int], named: Mapping[str, set[tuple[str, Key]]]
+    ) -> dict[str, State]:
+        """Build each owner's state from its rows."""
+        self._alive()
+        content: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
+        for name, table in layout.tables.items():
+            for (owner, key), (_, row) in self._database.rows.get(table.name, {}).items():
+                if owner in content and _is_loaded(table, row, (owner, key), named.get(name, set())):
+                    if table.key:
+                        content[owner].setdefault(name, {})[key] = row
+                    else:
+                        content[owner][name] = row
+        return {
+            owner: layout.state(owner, **{n: fields.get(n, layout.none_of(t)) for n, t in layout.tables.items()})
+            for owner, fields in content.items()
+        }
+
+    async def quarantines(self, owners: Collection[str]) -> Mapping[str, set[str]]:
+        """Return the open reasons."""
+        self._alive()
+        found: dict[str, set[str]] = {}
+        for owner, letter_id in self._database.quarantines:
+            if owner in owners:
+                found.setdefault(owner, set()).add(letter_id)
+        return found
+
+    async def parked(self, owners: Collection[str]) -> Mapping[str, Sequence[Parked]]:
+        """Return what waits, in order."""
+        self._alive()
+        found: dict[str, list[Parked]] = {}
+        for parked in self._database.parked:
+            if parked.owner in owners:
+                found.setdefault(parked.owner, []).append(parked)
+        return found
+
+    async def letters(self, ids: Collection[str]) -> Mapping[str, Letter]:
+        """Return the open ones."""
+        self._alive()
+        kept = self._database.letters
+        return {key: kept[key][1] for key in ids if key in kept and kept[key][::2] == (self._kind, "open")}
+
+    async def count_letters(self, numbers: Collection[int], since: datetime) -> Mapping[int, int]:
+        """Count by actor."""
+        self._alive()
+        counts: dict[int, int] = {}
+        for kind, letter, _ in self._database.letters.values():
+            if kind == self._kind and letter.number in numbers and letter.buried_at > since and letter.offset >= 0:
+                counts[letter.number] = counts.get(letter.number, 0) + 1
+        return counts
+
+    async def save(self, layout: Layout, changes: Sequence[Change]) -> None:
+        """Check what a database would refuse, and keep the differences."""
+        self._alive()
+        for name, table in layout.tables.items():
+            found = differences(layout, name, changes)
+            inserts = [(shard, owner, _stored(table, row)) for shard, owner, row in found.inserts]
+            if table.use == "journal":
+                self._writes.append(self._journal(table, inserts))
+            elif table.use == "tally":
+                self._writes.append(self._tally(table, inserts))
+            else:
+                updates = [(owner, _stored(table, row)) for owner, row in found.updates]
+                self._check_new(table, inserts)
+                self._writes.append(self._rows(table, inserts, updates, found.deletes))
+
+    def _check_new(self, table: Table, inserts: Iterable[tuple[int, str, Row]]) -> None:
+        known = self._database.rows.get(table.name, {})
+        if any((owner, table.key_of(row)) in known for _, owner, row in inserts):
+            raise UnsavableError("UniqueViolationError")
+
+    def _journal(self, table: Table, inserts: list[tuple[int, str, Row]]) -> Callable[[], None]:
+        return lambda: self._database.journals.setdefault(table.name, []).extend(inserts)
+
+    def _tally(self, table: Table, inserts: list[tuple[int, str, Row]]) -> Callable[[], None]:
+        def add() -> None:
+            known = self._database.tallies.setdefault(table.name, {})
+            former = [(shard, "", row) for (shard, _), row in known.items()]
+            known.clear()
+            known.update(tally(table, former + inserts))
+
+        return add
+
+    def _rows(
+        self,
+        table: Table,
+        inserts: list[tuple[int, str, Row]],
+        updates: list[tuple[str, Row]],
+        deletes: list[tuple[str, Key]],
+    ) -> Callable[[], None]:
+        def write() -> None:
+            known = self._database.rows.setdefault(table.name, {})
+            for owner, key in deletes:
+                known.pop((owner, key), None)
+            for owner, row in updates:
+                shard, _ = known[owner, table.key_of(row)]
+                known[owner, table.key_of(row)] = (shard, row)
+            for shard, owner, row in inserts:
+                known[owner, table.key_of(row)] = (shard, row)
+
+        return write
+
+    async def write(self, effects: Effects) -> None:
+        """Keep the effects."""
+        self._alive()
+        self._writes.append(lambda: self._write(effects))
+
+    def _write(self, effects: Effects) -> None:
+        database = self._database
+        self._write_standings(effects)
+        for stored in effects.facts:
+            database.outbox.setdefault((self._kind, stored.number), []).append(stored)
+        database.history += effects.history
+        for letter in effects.letters:
+            database.letters.setdefault(letter.id, (self._kind, letter, "open"))
+        for resolved in effects.resolved:
+            kind, letter, _ = database.letters[resolved.letter_id]
+            database.letters[resolved.letter_id] = (kind, letter, resolved.status)
+        self._write_quarantines(effects)
+        for answer in effects.answers:
+            kind, command, _, _ = database.commands[answer.command_id]
+            database.commands[answer.command_id] = (kind, command, answer.status, answer.response)
+        database.operations += [(self._kind, operation) for operation in effects.operations]
+
+    def _write_standings(self, effects: Effects) -> None:
+        for (number, lane, source), mark in effects.marks.items():
+            self._standing(number).marks[lane, source] = mark
+        for (number, lane, source), gap in effects.gaps.items():
+            if gap is None:
+                self._standing(number).gaps.pop((lane, source), None)
+            else:
+                self._standing(number).gaps[lane, source] = gap
+        for (number, lender), day in effects.clocks.items():
+            self._standing(number).clocks[lender] = day
+        for (number, lane), out in effects.outs.items():
+            self._standing(number).outs[lane] = out
+        for stop in effects.stops:
+            self._standing(stop.number).stopped = stop.reason
+
+    def _write_quarantines(self, effects: Effects) -> None:
+        database = self._database
+        for entry in effects.quarantined:
+            database.quarantines.setdefault((entry.owner, entry.letter_id), entry)
+        for released in effects.released:
+            database.quarantines.pop(released, None)
+        gone = set(effects.unparked)
+        database.parked[:] = [each for each in database.parked if (each.owner, each.ordinal) not in gone]
+        for parked in effects.parked:
+            database.ordinals += 1
+            database.parked.append(parked._replace(ordinal=database.ordinals))
+
+    async def commit(self) -> None:
+        """Apply everything at once."""
+        self._alive()
+        for write in self._writes:
+            write()
+        self._writes.clear()
+        self._let_go()
+
+    async def rollback(self) -> None:
+        """Forget everything."""
+        self._writes.clear()
+        self._let_go()
+
+
+def _is_loaded(table: Table, row: Row, place: tuple[str, Key], named: Collection[tuple[str, Key]]) -> bool:
+    return table.settled is None or not getattr(row, table.settled) or place in named
+
+
+def _stored(table: Table, row: Row) -> Row:
+    """The row as a database would give it back. Raises UnsavableError."""
+    try:
+        return row_of(table, values(table, row))
+    except UnicodeEncodeError as error:
+        raise UnsavableError(type(error).__name__) from error

@@ -1,0 +1,323 @@
+"""The store on PostgreSQL 18: one dedicated connection per worker, arrays over all its actors in each statement.
+
+Joins other than index look-ups are switched off for these connections: the event path only ever finds rows by key, and
+a plan made while a table was empty must not scan it once it is full.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Self, TypeAlias
+
+import asyncpg
+
+from shared.messaging import statements
+from shared.messaging.broker import Lane
+from shared.messaging.layout import Key, Layout, State
+from shared.messaging.store import (
+    Change,
+    Command,
+    CursorMove,
+    DueRow,
+    Effects,
+    Gap,
+    Letter,
+    Mark,
+    Out,
+    Parked,
+    StaleCursorError,
+    Standing,
+    StoredFacts,
+    StoreUnavailableError,
+    UnsavableError,
+)
+from shared.messaging.table_access import claim_due, load_rows, save_table
+
+SESSION = {
+    "jit": "off",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "15s",
+    "tcp_user_timeout": "15s",
+}
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+_REFUSED = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    UnicodeEncodeError,
+    OverflowError,
+)
+
+
+@asynccontextmanager
+async def _saying() -> AsyncIterator[None]:
+    """Sort the driver's errors into those that the runtime acts on."""
+    try:
+        yield
+    except _REFUSED as error:
+        raise UnsavableError(type(error).__name__) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        detail = "" if isinstance(error, asyncpg.PostgresError) else f": {error}"  # a server's error may quote a row
+        raise StoreUnavailableError(f"{type(error).__name__}{detail}") from error
+
+
+class PostgresStore:
+    """The store of one service for one kind of actor."""
+
+    def __init__(self, dsn: str, kind: str, *, take_over_after: str = "10s") -> None:
+        """Hold no connection yet; `take_over_after` is how long a zombie's lock is waited for before it is ended."""
+        self._dsn, self._kind = dsn, kind
+        self._session = SESSION | {"lock_timeout": take_over_after, "application_name": f"fairdue {kind}"}
+        self._connection: Connection | None = None
+
+    async def _connected(self) -> Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(
+                self._dsn,
+                server_settings=self._session,
+                statement_cache_size=500,
+                command_timeout=60,
+                timeout=10,
+            )
+        return self._connection
+
+    async def acquire(self, number: int, owner: str) -> Standing:
+        """Raise the epoch; a backend that holds the row beyond the lock time-out is ended."""
+        async with _saying():
+            connection = await self._connected()
+            try:
+                row = await connection.fetchrow(statements.ACQUIRE, self._kind, number, owner)
+            except asyncpg.LockNotAvailableError:
+                await connection.execute(statements.END_ZOMBIE, self._kind, number)
+                row = await connection.fetchrow(statements.ACQUIRE, self._kind, number, owner)
+            if row is None:
+                raise StoreUnavailableError("the actor's row was not there")
+            return await self._standing(connection, number, row)
+
+    async def _standing(self, connection: Connection, number: int, row: asyncpg.Record) -> Standing:
+        place = (self._kind, number)
+        standing = Standing(number, row["epoch"], row["incarnation"], stopped=row["stopped_reason"] or "")
+        standing.restored = bool(row["restored"])
+        for topic, partition, offset in await connection.fetch(statements.CURSORS, *place):
+            standing.cursors[Lane(topic, partition)] = offset
+        for topic, partition, source, incarnation, seq in await connection.fetch(statements.MARKS, *place):
+            standing.marks[Lane(topic, partition), source] = Mark(incarnation, seq)
+        for topic, partition, source, *gap in await connection.fetch(statements.GAPS, *place):
+            standing.gaps[Lane(topic, partition), source] = Gap(*gap)
+        for topic, partition, *out in await connection.fetch(statements.OUTS, *place):
+            standing.outs[Lane(topic, partition)] = Out(*out)
+        for lender, day in await connection.fetch(statements.CLOCKS, *place):
+            standing.clocks[lender] = day
+        return standing
+
+    async def unacknowledged(self, number: int) -> Sequence[StoredFacts]:
+        """Read from the outbox what lies beyond the acknowledged sequence."""
+        async with _saying():
+            connection = await self._connected()
+            return [_stored(row) for row in await connection.fetch(statements.UNACKNOWLEDGED, self._kind, number)]
+
+    async def told_since(self, number: int, lane: Lane, incarnation: int, seq: int) -> Sequence[StoredFacts]:
+        """Read the lane's outbox from a sequence to its head."""
+        async with _saying():
+            connection = await self._connected()
+            rows = await connection.fetch(statements.TOLD_SINCE, self._kind, number, *lane, incarnation, seq)
+            return [_stored(row) for row in rows]
+
+    async def renew(self, number: int, epoch: int, actor: str, reason: str) -> None:
+        """Count the incarnation up and begin every lane at 1 again."""
+        async with _saying():
+            connection = await self._connected()
+            async with connection.transaction():
+                if await connection.fetchval(statements.RENEW, self._kind, number, epoch) is None:
+                    raise StoreUnavailableError("the actor is no longer held")
+                await connection.execute(statements.RENEW_LANES, self._kind, number)
+                await connection.execute(statements.LOG_OPERATION, self._kind, number, actor, "renewed", reason)
+
+    async def release(self, epochs: Mapping[int, int]) -> None:
+        """Leave the actors without an owner, for others to take."""
+        async with _saying():
+            connection = await self._connected()
+            await connection.execute(statements.RELEASE, self._kind, list(epochs), list(epochs.values()))
+
+    async def begin(self) -> "PostgresTransaction":
+        """Begin on the one connection; a former transaction that was left open is rolled back."""
+        async with _saying():
+            connection = await self._connected()
+            if connection.is_in_transaction():
+                await connection.execute("ROLLBACK")
+            await connection.execute("BEGIN")
+            return PostgresTransaction(connection, self._kind)
+
+    async def close(self) -> None:
+        """Close the connection, not waiting for a server that is gone."""
+        if self._connection is not None and not self._connection.is_closed():
+            try:
+                await self._connection.close(timeout=5)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                self._connection.terminate()
+        self._connection = None
+
+    async def __aenter__(self) -> Self:
+        """Nothing to do: the connection is made when it is first needed."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+        await self.close()
+
+
+class PostgresTransaction:
+    """One open transaction."""
+
+    def __init__(self, connection: Connection, kind: str) -> None:
+        """Work on a connection on which BEGIN was said."""
+        self._connection, self._kind = connection, kind
+
+    async def fence(self, epochs: Mapping[int, int]) -> set[int]:
+        """Lock the rows of the actors that still stand at these epochs."""
+        async with _saying():
+            rows = await self._connection.fetch(
+                statements.FENCE, self._kind, list(epochs), list(epochs.values())
+            )
+            return {row[0] for row in rows}
+
+    async def move_cursors(self, moves: Sequence[CursorMove]) -> None:
+        """Insert new positions, and compare-and-set known ones."""
+        fresh = [move for move in moves if move.old is None]
+        known = [move for move in moves if move.old is not None]
+        async with _saying():
+            moved = 0
+            if fresh:
+                moved += await self._count(statements.NEW_CURSORS, *_arrays(fresh, with_old=False))
+            if known:
+                moved += await self._count(statements.MOVE_CURSORS, *_arrays(known, with_old=True))
+        if moved < len(moves):
+            raise StaleCursorError(f"{len(moves) - moved} of {len(moves)} positions have been moved by somebody else")
+
+    async def _count(self, statement: str, *arguments: Any) -> int:
+        status: str = await self._connection.execute(statement, self._kind, *arguments)
+        return int(status.rsplit(" ", 1)[1])
+
+    async def take_commands(self, numbers: Collection[int], limit: int) -> Sequence[Command]:
+        """Read the oldest pending commands."""
+        async with _saying():
+            rows = await self._connection.fetch(statements.PENDING_COMMANDS, self._kind, list(numbers), limit)
+            return [Command(*row[:6], row["body"].encode(), row["created_at"]) for row in rows]
+
+    async def take_due(
+        self, layout: Layout, numbers: Collection[int], now: datetime, limit: int
+    ) -> Sequence[DueRow]:
+        """Claim from every table that has a due column."""
+        async with _saying():
+            return await claim_due(self._connection, self._kind, layout, numbers, now, limit)
+
+    async def load(
+        self, layout: Layout, owners: Mapping[str, int], named: Mapping[str, set[tuple[str, Key]]]
+    ) -> dict[str, State]:
+        """Lock shared owners in sorted order, then read table by table."""
+        async with _saying():
+            if layout.shared:
+                await self._connection.execute(statements.NEW_SHARED_OWNERS, sorted(owners))
+                await self._connection.execute(statements.LOCK_SHARED_OWNERS, sorted(owners))
+            return await load_rows(self._connection, layout, owners, named)
+
+    async def quarantines(self, owners: Collection[str]) -> Mapping[str, set[str]]:
+        """Read the open reasons."""
+        async with _saying():
+            found: dict[str, set[str]] = {}
+            for owner, letter_id in await self._connection.fetch(statements.QUARANTINES, list(owners)):
+                found.setdefault(owner, set()).add(letter_id)
+            return found
+
+    async def parked(self, owners: Collection[str]) -> Mapping[str, Sequence[Parked]]:
+        """Read what waits, in order."""
+        async with _saying():
+            found: dict[str, list[Parked]] = {}
+            for row in await self._connection.fetch(statements.PARKED, list(owners)):
+                ordinal, number, owner, topic, partition, offset, raw = row
+                parked = Parked(ordinal, number, owner, Lane(topic, partition), offset, raw)
+                found.setdefault(owner, []).append(parked)
+            return found
+
+    async def letters(self, ids: Collection[str]) -> Mapping[str, Letter]:
+        """Read open letters."""
+        async with _saying():
+            rows = await self._connection.fetch(statements.OPEN_LETTERS, self._kind, list(ids))
+            return {row["id"]: _letter(row) for row in rows}
+
+    async def count_letters(self, numbers: Collection[int], since: datetime) -> Mapping[int, int]:
+        """Count by actor."""
+        async with _saying():
+            rows = await self._connection.fetch(statements.COUNT_LETTERS, self._kind, list(numbers), since)
+            return {number: count for number, count in rows}
+
+    async def save(self, layout: Layout, changes: Sequence[Change]) -> None:
+        """Write table by table what differs, sorted by key."""
+        async with _saying():
+            for name in layout.tables:
+                await save_table(self._connection, layout, name, changes)
+
+    async def write(self, effects: Effects) -> None:
+        """Write each kind of effect with one statement."""
+        async with _saying():
+            for statement, arrays in statements.writes(self._kind, effects):
+                await self._connection.execute(statement, *arrays)
+            if effects.history:
+                rows = [(*row[:-1], row.data.decode()) for row in effects.history]
+                await self._connection.copy_records_to_table(
+                    "history", records=rows, columns=statements.HISTORY_COLUMNS
+                )
+            if effects.answers:
+                await self._connection.execute("SELECT pg_notify('command_done', '')")
+
+    async def commit(self) -> None:
+        """Say COMMIT; if no answer comes, the outcome is unknown and the caller acquires again."""
+        async with _saying():
+            await self._connection.execute("COMMIT")
+
+    async def rollback(self) -> None:
+        """Say ROLLBACK where there is still something to take back."""
+        if self._connection.is_closed() or not self._connection.is_in_transaction():
+            return
+        try:
+            await self._connection.execute("ROLLBACK")
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            self._connection.terminate()
+
+
+def _arrays(moves: Sequence[CursorMove], *, with_old: bool) -> list[list[Any]]:
+    arrays: list[list[Any]] = [
+        [move.number for move in moves],
+        [move.lane.topic for move in moves],
+        [move.lane.partition for move in moves],
+        [move.new for move in moves],
+    ]
+    return [*arrays, [move.old for move in moves]] if with_old else arrays
+
+
+def _stored(row: asyncpg.Record) -> StoredFacts:
+    number, topic, partition, incarnation, seq_from, seq_to, body = row
+    return StoredFacts(number, Lane(topic, partition), incarnation, seq_from, seq_to, body)
+
+
+def _letter(row: asyncpg.Record) -> Letter:
+    return Letter(
+        id=row["id"],
+        number=row["number"],
+        lane=Lane(row["topic"], row["partition"]),
+        offset=row["log_offset"],
+        lender_id=row["lender_id"],
+        owner=row["owner"],
+        event_id=row["event_id"],
+        event_type=row["event_type"],
+        reason=row["reason"],
+        field=row["field"],
+        raw=row["raw"],
+        buried_at=row["buried_at"],
+    )

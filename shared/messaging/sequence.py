@@ -1,0 +1,104 @@
+"""Dense sequences per (source, lane): what is new, what is a duplicate, and what is missing.
+
+A source numbers what it tells on one lane 1, 2, 3, … and publishes in that order, so the first occurrence of a number
+always follows the first occurrence of the one before. A consumer keeps one mark per (lane, source): at most the mark
+is a duplicate, the next one is new, anything further is a gap. While a gap stands, everything of that source is dropped
+until the missing number comes: the source re-emits from there to its head.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+from shared.messaging.broker import Headers, Lane
+from shared.messaging.store import Gap, Mark, Source, Standing
+
+LANE_HEADER = "lane"
+WATERMARK_HEADER = "told-up-to"
+
+
+class Position(NamedTuple):
+    """Where a record stands in what its source told on this lane."""
+
+    source: Source
+    incarnation: int
+    seq: int
+
+
+class Verdict(Enum):
+    """What to do with a record."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    MISSING_BEFORE = "missing_before"
+
+
+def header(headers: Headers, name: str) -> str | None:
+    """The text of a header, None where it is absent."""
+    return next((value.decode("utf-8", "replace") for key, value in headers if key == name), None)
+
+
+def position_header(position: Position, name: str = LANE_HEADER) -> tuple[str, bytes]:
+    """The transport header that carries a position."""
+    return name, f"{position.source} {position.incarnation} {position.seq}".encode()
+
+
+def position_of(headers: Headers, name: str = LANE_HEADER) -> Position | None:
+    """Read the position from a record's headers; None where there is none, or none that can be read."""
+    match (header(headers, name) or "").split(" "):
+        case [source, incarnation, seq] if incarnation.isdecimal() and seq.isdecimal():
+            return Position(source, int(incarnation), int(seq))
+        case _:
+            return None
+
+
+@dataclass(slots=True)
+class Admission:
+    """Judges the records of one actor in one turn, on top of a standing that it leaves as it is."""
+
+    standing: Standing
+    marks: dict[tuple[Lane, Source], Mark] = field(default_factory=dict)
+    gaps: dict[tuple[Lane, Source], Gap | None] = field(default_factory=dict)
+
+    def judge(self, lane: Lane, position: Position) -> Verdict:
+        """Say what a record is, and remember it as applied if it is new."""
+        key = (lane, position.source)
+        mark = self.marks.get(key) or self.standing.marks.get(key) or Mark(0, 0)
+        if position.incarnation < mark.incarnation:
+            return Verdict.DUPLICATE
+        expected = mark.seq + 1 if position.incarnation == mark.incarnation else 1
+        if position.seq < expected:
+            return Verdict.DUPLICATE
+        if position.seq > expected:
+            self._miss(key, Gap(position.incarnation, expected, position.seq))
+            return Verdict.MISSING_BEFORE
+        self.marks[key] = Mark(position.incarnation, position.seq)
+        self._close(key, position)
+        return Verdict.NEW
+
+    def seen(self, lane: Lane, position: Position) -> bool:
+        """Whether a source's word that it has told up to `position` is met; if not, what is missing is a gap."""
+        key = (lane, position.source)
+        mark = self.marks.get(key) or self.standing.marks.get(key) or Mark(0, 0)
+        if (mark.incarnation, mark.seq) >= (position.incarnation, position.seq):
+            return True
+        expected = mark.seq + 1 if position.incarnation == mark.incarnation else 1
+        if position.seq >= expected:
+            self._miss(key, Gap(position.incarnation, expected, position.seq))
+        return position.seq < expected
+
+    def open_gaps(self) -> Mapping[tuple[Lane, Source], Gap]:
+        """The gaps that stand after this turn."""
+        merged = {**self.standing.gaps, **self.gaps}
+        return {key: gap for key, gap in merged.items() if gap is not None}
+
+    def _miss(self, key: tuple[Lane, Source], gap: Gap) -> None:
+        known = self.gaps[key] if key in self.gaps else self.standing.gaps.get(key)
+        if known is None or known.incarnation != gap.incarnation:
+            self.gaps[key] = gap
+
+    def _close(self, key: tuple[Lane, Source], position: Position) -> None:
+        known = self.gaps[key] if key in self.gaps else self.standing.gaps.get(key)
+        if known is not None and (position.incarnation, position.seq) >= (known.incarnation, known.from_seq):
+            self.gaps[key] = None

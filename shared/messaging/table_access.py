@@ -1,0 +1,201 @@
+"""The SQL of a service's own tables, derived from its layout: bulk loads by owner, bulk saves of what differs."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from shared.messaging.layout import Key, Layout, Row, State, Table
+from shared.messaging.rows import Differences, columns_of, differences, row_of, tally, values
+from shared.messaging.store import Change, DueRow
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+async def load_rows(
+    connection: Connection,
+    layout: Layout,
+    owners: Collection[str],
+    named: Mapping[str, set[tuple[str, Key]]],
+) -> dict[str, State]:
+    """The state of each owner, table by table, with the settled rows that are named."""
+    content: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
+    wanted = list(owners)
+    for name, table in layout.tables.items():
+        if table.use != "rows":
+            continue
+        rows = await connection.fetch(_select(layout.owner, table), wanted)
+        if table.settled and named.get(name):
+            rows += await connection.fetch(_select_named(layout.owner, table), *_named_arrays(table, named[name]))
+        _gather(content, name, table, rows)
+    return {owner: _state(layout, owner, fields) for owner, fields in content.items()}
+
+
+def _gather(content: dict[str, dict[str, Any]], name: str, table: Table, rows: Sequence[asyncpg.Record]) -> None:
+    for record in rows:
+        owner, *cells = record
+        row = row_of(table, cells)
+        if table.key:
+            content[owner].setdefault(name, {})[table.key_of(row)] = row
+        else:
+            content[owner][name] = row
+
+
+def _state(layout: Layout, owner: str, fields: Mapping[str, Any]) -> State:
+    given = {name: fields.get(name, layout.none_of(table)) for name, table in layout.tables.items()}
+    return layout.state(owner, **given)
+
+
+def _named_arrays(table: Table, named: Collection[tuple[str, Key]]) -> list[list[Any]]:
+    flat = [(owner, *(key if len(table.key) > 1 else (key,))) for owner, key in sorted(named)]
+    return [list(column) for column in zip(*flat, strict=True)]
+
+
+def _names(table: Table) -> str:
+    return ", ".join(f't."{name}"' for name in table.columns)
+
+
+@cache
+def _select(owner: str, table: Table) -> str:
+    condition = f" AND NOT t.{table.settled}" if table.settled else ""
+    return f"SELECT t.{owner}, {_names(table)} FROM {table.name} t WHERE t.{owner} = ANY ($1::text[]){condition}"
+
+
+@cache
+def _select_named(owner: str, table: Table) -> str:
+    types = {column.name: column.sql for column in columns_of(table)}
+    arrays = ", ".join(f"${position}::{types[name]}[]" for position, name in enumerate(table.key, start=2))
+    keys = ", ".join(f't."{name}"' for name in table.key)
+    return (
+        f"SELECT t.{owner}, {_names(table)} FROM {table.name} t "
+        f"WHERE (t.{owner}, {keys}) IN (SELECT * FROM unnest($1::text[], {arrays})) AND t.{table.settled}"
+    )
+
+
+async def save_table(connection: Connection, layout: Layout, name: str, changes: Sequence[Change]) -> None:
+    """Write what differs in one table, in key order. Raises the driver's errors."""
+    table = layout.tables[name]
+    found = differences(layout, name, changes)
+    if table.use == "tally":
+        await _add_up(connection, table, found)
+        return
+    if found.deletes:
+        keys = [(owner, *_key_cells(table, key)) for owner, key in sorted(found.deletes, key=str)]
+        await connection.execute(_delete(layout.owner, table), *_columns(keys))
+    if found.updates:
+        rows = [(owner, *values(table, row)) for owner, row in found.updates]
+        await connection.execute(_update(layout.owner, table), *_columns(rows))
+    if found.inserts:
+        await _insert(connection, layout, table, found)
+
+
+async def _insert(connection: Connection, layout: Layout, table: Table, found: Differences) -> None:
+    ordered = found.inserts if table.use == "journal" else sorted(found.inserts, key=lambda each: each[1])
+    rows = [(shard, owner, *values(table, row)) for shard, owner, row in ordered]
+    columns = ["shard", layout.owner, *table.columns]
+    await connection.copy_records_to_table(table.name, records=rows, columns=columns)
+
+
+async def _add_up(connection: Connection, table: Table, found: Differences) -> None:
+    sums = tally(table, found.inserts)
+    rows = [(shard, *values(table, row)) for (shard, _), row in sorted(sums.items(), key=lambda each: str(each[0]))]
+    if rows:
+        await connection.execute(_tally(table), *_columns(rows))
+
+
+def _key_cells(table: Table, key: Key) -> tuple[Any, ...]:
+    if not table.key:
+        return ()
+    return key if len(table.key) > 1 else (key,)
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _unnest(types: Sequence[str]) -> str:
+    return ", ".join(f"${position}::{sql}[]" for position, sql in enumerate(types, start=1))
+
+
+@cache
+def _update(owner: str, table: Table) -> str:
+    columns = columns_of(table)
+    changed = ", ".join(f'"{c.name}" = v."{c.name}"' for c in columns if c.name not in table.key)
+    names = ", ".join(f'"{column.name}"' for column in columns)
+    match = "".join(f' AND t."{name}" = v."{name}"' for name in table.key)
+    return (
+        f"UPDATE {table.name} t SET {changed} "
+        f"FROM unnest({_unnest(['text', *(c.sql for c in columns)])}) AS v (owner, {names}) "
+        f"WHERE t.{owner} = v.owner{match}"
+    )
+
+
+@cache
+def _delete(owner: str, table: Table) -> str:
+    types = {column.name: column.sql for column in columns_of(table)}
+    names = ", ".join(["owner", *(f'"{name}"' for name in table.key)])
+    match = "".join(f' AND t."{name}" = v."{name}"' for name in table.key)
+    return (
+        f"DELETE FROM {table.name} t "
+        f"USING unnest({_unnest(['text', *(types[name] for name in table.key)])}) AS v ({names}) "
+        f"WHERE t.{owner} = v.owner{match}"
+    )
+
+
+@cache
+def _tally(table: Table) -> str:
+    columns = columns_of(table)
+    names = ", ".join(f'"{column.name}"' for column in columns)
+    keys = ", ".join(["shard", *(f'"{name}"' for name in table.key)])
+    return (
+        f"INSERT INTO {table.name} AS t (shard, {names}) "
+        f"SELECT * FROM unnest({_unnest(['smallint', *(c.sql for c in columns)])}) "
+        f'ON CONFLICT ({keys}) DO UPDATE SET "{table.amount}" = t."{table.amount}" + excluded."{table.amount}"'
+    )
+
+
+async def claim_due(
+    connection: Connection, kind: str, layout: Layout, numbers: Collection[int], now: datetime, limit: int
+) -> list[DueRow]:
+    """Rows whose time has come, of owners not in quarantine; they stay until the turn removes them from the state."""
+    found: list[DueRow] = []
+    for name, table in layout.tables.items():
+        if table.due is None:
+            continue
+        dated = _is_dated(table)
+        arguments: Sequence[Any] = (kind, list(numbers), limit) if dated else (list(numbers), limit, now)
+        rows = await connection.fetch(_claim(layout.owner, table, dated=dated), *arguments)
+        found += [_due(name, table, record) for record in rows]
+    return found
+
+
+def _is_dated(table: Table) -> bool:
+    return next(column.sql for column in columns_of(table) if column.name == table.due) == "date"
+
+
+def _due(name: str, table: Table, record: asyncpg.Record) -> DueRow:
+    shard, owner, *cells = record
+    row: Row = row_of(table, cells)
+    return DueRow(shard, owner, name, table.key_of(row), row)
+
+
+@cache
+def _claim(owner: str, table: Table, *, dated: bool) -> str:
+    order = ", ".join(["shard", f'"{table.due}"', owner, *(f'"{name}"' for name in table.key)])
+    names = _names(table)
+    free = f"NOT EXISTS (SELECT FROM quarantine q WHERE q.owner = t.{owner})"
+    if dated:
+        return (
+            f"SELECT t.shard, t.{owner}, {names} FROM lane_clock c CROSS JOIN LATERAL ("
+            f'SELECT * FROM {table.name} t WHERE t.shard = c.number AND t."{table.due}" <= c.business_date '
+            f'AND t.lender_id = c.lender_id AND {free} ORDER BY t."{table.due}" LIMIT $3) t '
+            f"WHERE c.kind = $1 AND c.number = ANY ($2::int[]) ORDER BY {order} LIMIT $3"
+        )
+    return (
+        f"SELECT t.shard, t.{owner}, {names} FROM {table.name} t "
+        f'WHERE t.shard = ANY ($1::int[]) AND t."{table.due}" <= $3 AND {free} ORDER BY {order} LIMIT $2'
+    )
+
+

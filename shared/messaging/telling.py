@@ -1,0 +1,93 @@
+"""From what handlers return to numbered, framed facts on output lanes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from shared.contracts import catalogue
+from shared.contracts.envelope import Event, Told, derived_id
+from shared.messaging.broker import Lane
+from shared.messaging.frames import FramedFact, chained, frame
+from shared.messaging.partitioner import partition_of
+from shared.messaging.store import HistoryRow, Out, Source, Standing, StoredFacts
+from shared.service import SHARDS, ActorKind
+
+_data = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class Telling:
+    """Collects the facts of one turn of one kind of actor."""
+
+    kind: ActorKind
+    now: datetime
+    lanes: dict[tuple[int, Lane], list[FramedFact]] = field(default_factory=dict)
+    history: list[HistoryRow] = field(default_factory=list)
+
+    def tell(self, number: int, cause: Event[Any], told: Told, ordinal: int | str) -> Event[Any]:
+        """Wrap one payload in its envelope and put it on its lane, or on every lane."""
+        debtor_id = cause.debtor_id if told.debtor_id is None else told.debtor_id
+        lanes = self._lanes(number, debtor_id)
+        for lane in lanes:
+            spread = "" if len(lanes) == 1 else f"/{lane.partition}"
+            event = self._envelope(cause, told, debtor_id, derived_id(f"{cause.id}{spread}", ordinal))
+            fact = FramedFact(debtor_id.encode(), event.type, event.trace, catalogue.encode(event))
+            self.lanes.setdefault((number, lane), []).append(fact)
+        if self.kind.keeps_history and debtor_id:
+            self.history.append(_history(number, event))
+        return event
+
+    def _lanes(self, number: int, debtor_id: str) -> list[Lane]:
+        if self.kind.name == "lane":
+            return [Lane(self.kind.output, number)]
+        if debtor_id:
+            return [Lane(self.kind.output, partition_of(debtor_id, SHARDS))]
+        return [Lane(self.kind.output, partition) for partition in range(SHARDS)]
+
+    def _envelope(self, cause: Event[Any], told: Told, debtor_id: str, event_id: str) -> Event[Any]:
+        return Event(
+            id=event_id,
+            type=catalogue.wire_name(type(told.data)),
+            lender_id=cause.lender_id if told.lender_id is None else told.lender_id,
+            debtor_id=debtor_id,
+            case_version=told.case_version,
+            actor=cause.actor,
+            caused_by=cause.id,
+            occurred_at=told.occurred_at or cause.occurred_at,
+            recorded_at=self.now,
+            trace=cause.trace or f"00-{cause.id:0>32.32}-{cause.id:0>16.16}-01",
+            data=told.data,
+        )
+
+    def stored(self, source: Source, standings: Mapping[int, Standing]) -> list[tuple[StoredFacts, Out]]:
+        """Number and frame what was told, and move each lane's counter and hash chain on."""
+        return [self._stored(source, standings[number], lane, facts) for (number, lane), facts in self.lanes.items()]
+
+    @staticmethod
+    def _stored(
+        source: Source, standing: Standing, lane: Lane, facts: list[FramedFact]
+    ) -> tuple[StoredFacts, Out]:
+        out = standing.outs.get(lane, Out())
+        first, last = out.seq + 1, out.seq + len(facts)
+        body = frame(facts)
+        head = chained(out.head, f"{source}/{standing.number}", lane, first, body)
+        stored = StoredFacts(standing.number, lane, standing.incarnation, first, last, body)
+        return stored, Out(last, out.acked, head)
+
+
+def _history(number: int, event: Event[Any]) -> HistoryRow:
+    return HistoryRow(
+        number,
+        event.debtor_id,
+        event.id,
+        event.type,
+        event.case_version,
+        event.actor,
+        event.caused_by,
+        event.occurred_at,
+        event.recorded_at,
+        _data(event.data),
+    )

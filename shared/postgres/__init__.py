@@ -1,0 +1,1 @@
+"""The embedded PostgreSQL server, the databases of the services, and their migrations."""

@@ -1,0 +1,57 @@
+"""One database and one role per service on the embedded server; no role may enter another's database."""
+
+from collections.abc import Iterable
+
+import asyncpg
+
+from shared.postgres.server import PostgresServer
+from shared.settings import SERVICES
+
+BROKER = "broker"
+"""The database of the embedded log."""
+
+STEPPER = "stepper"
+"""The database in which stepped mode keeps its tick."""
+
+EVERY_DATABASE = (*SERVICES, BROKER, STEPPER)
+
+
+async def provide(server: PostgresServer, names: Iterable[str] = EVERY_DATABASE) -> dict[str, str]:
+    """Make the databases and roles that are missing, and return how to connect to each; the server must run."""
+    connection = await asyncpg.connect(server.dsn("postgres"))
+    try:
+        await connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
+        for name in names:
+            await _provide_role(connection, name, server.passwords.of(name))
+            await _provide_database(connection, name)
+    finally:
+        await connection.close()
+    return {name: server.dsn(name, name) for name in names}
+
+
+async def drop(server: PostgresServer, names: Iterable[str] = EVERY_DATABASE) -> None:
+    """Remove the databases with everything in them, whoever is connected; their roles stay."""
+    connection = await asyncpg.connect(server.dsn("postgres"))
+    try:
+        for name in names:
+            await connection.execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
+def quoted(name: str) -> str:
+    """A name as an identifier of SQL, which knows no parameters where databases and roles are made."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+async def _provide_role(connection: "asyncpg.Connection[asyncpg.Record]", name: str, password: str) -> None:
+    known = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name)
+    verb = "ALTER" if known else "CREATE"
+    literal = password.replace("'", "''")
+    await connection.execute(f"{verb} ROLE {quoted(name)} LOGIN PASSWORD '{literal}'")
+
+
+async def _provide_database(connection: "asyncpg.Connection[asyncpg.Record]", name: str) -> None:
+    if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+        await connection.execute(f"CREATE DATABASE {quoted(name)} OWNER {quoted(name)}")
+    await connection.execute(f"REVOKE ALL ON DATABASE {quoted(name)} FROM PUBLIC")

@@ -1,0 +1,73 @@
+"""The embedded server's configuration: what this load wants, and nothing of people in its log."""
+
+import random
+import socket
+
+import psutil
+
+_MEGABYTE = 2**20
+_LARGEST_BUFFERS = 1024
+_PORTS = range(20_000, 30_000)
+"""Below the range from which outgoing connections take theirs, so that a stopped server finds its port free again."""
+
+_COMMON = """\
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+password_encryption = 'scram-sha-256'
+max_connections = 200
+timezone = 'UTC'
+log_timezone = 'UTC'
+jit = off
+synchronous_commit = on
+idle_in_transaction_session_timeout = '15s'
+client_connection_check_interval = '5s'
+log_lock_waits = on
+log_checkpoints = off
+log_autovacuum_min_duration = -1
+
+# Statements, parameters and details of errors quote rows, and rows may tell of people.
+log_error_verbosity = terse
+log_min_error_statement = panic
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
+"""
+
+_DURABLE = """\
+fsync = on
+full_page_writes = on
+max_wal_size = '8GB'
+checkpoint_timeout = '30min'
+shared_buffers = '{buffers}MB'
+"""
+
+_FAST = """\
+# For tests: a crash of the machine may lose everything, a crash of the server loses nothing.
+fsync = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = '2GB'
+checkpoint_timeout = '30min'
+"""
+
+
+def configuration(port: int, *, fast: bool) -> str:
+    """The text of the configuration file; buffers are a quarter of the memory, at most a gigabyte."""
+    buffers = min(psutil.virtual_memory().total // 4 // _MEGABYTE, _LARGEST_BUFFERS)
+    return f"port = {port}\n{_COMMON}\n{_FAST if fast else _DURABLE.format(buffers=buffers)}"
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 on which nobody listens."""
+    return next(port for port in random.SystemRandom().sample(_PORTS, len(_PORTS)) if is_free(port))
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,356 @@
+"""What is chosen per installation, from the environment, checked once at start.
+
+A wrong value raises `SettingsError`, one line that names the variable and never shows a secret. What would be dangerous
+outside a demo is refused there: demo keys and tokens, the embedded broker, an address that others can reach.
+"""
+
+import base64
+import binascii
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+import msgspec
+
+from shared.vault import KEY_BYTES, Vault
+
+Mode: TypeAlias = Literal["demo", "production"]
+RoleName: TypeAlias = Literal["core_bank", "agency", "operator", "supervisor"]
+Protocol: TypeAlias = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+Mechanism: TypeAlias = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+PORTS: Final[Mapping[str, int]] = {
+    "intake": 8101,
+    "segmentation": 8102,
+    "outreach": 8103,
+    "legal": 8104,
+    "analytics": 8105,
+}
+"""The five services and the ports that they listen on unless told otherwise."""
+
+SERVICES: Final = tuple(PORTS)
+EMBEDDED: Final = "embedded:"
+SHORTEST_TOKEN: Final = 24
+
+DEMO_KEY: Final = b"fairdue demo key: not for people"
+"""Known to everybody: it seals synthetic people only."""
+
+
+class SettingsError(Exception):
+    """A setting is missing, malformed or unsafe; its text is one line for the person who starts the product."""
+
+    def __init__(self, variable: str, problem: str) -> None:
+        super().__init__(f"{variable}: {problem}")
+        self.variable = variable
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """What a client of the REST API shows, and who it then is."""
+
+    name: str
+    role: RoleName
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lender:
+    """A lender whose books we follow: its business days end in `time_zone` and skip the holidays of `country`."""
+
+    lender_id: str
+    time_zone: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSecurity:
+    """How to log in to Kafka; `ca_file` is for brokers whose certificate no public authority signed."""
+
+    protocol: Protocol = "PLAINTEXT"
+    mechanism: Mechanism | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTuning:
+    """How a worker cuts its work: records per batch, and how long it may hold, wait and stand still."""
+
+    batch_size: int = 2000
+    lease_seconds: int = 10
+    linger_ms: int = 75
+    watchdog_seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterLimit:
+    """How many dead letters within how many seconds stop a shard until an operator resumes it."""
+
+    count: int = 100
+    seconds: int = 60
+
+
+DEMO_TOKENS: Final = (
+    ApiToken("demo core bank", "core_bank", "demo-token-core-bank-not-secret"),
+    ApiToken("demo agency", "agency", "demo-token-agency-not-secret"),
+    ApiToken("demo operator", "operator", "demo-token-operator-not-secret"),
+    ApiToken("demo supervisor", "supervisor", "demo-token-supervisor-not-secret"),
+)
+DEMO_LENDER: Final = Lender("demo-bank", "Europe/Berlin", "DE")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that an installation chooses. `database_urls` may lack services that this process does not run."""
+
+    mode: Mode
+    broker_url: str
+    personal_data_key: bytes = field(repr=False)
+    tokens: tuple[ApiToken, ...]
+    database_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
+    host: str = "127.0.0.1"
+    ports: Mapping[str, int] = field(default_factory=lambda: dict(PORTS))
+    kafka: KafkaSecurity = field(default_factory=KafkaSecurity)
+    lenders: tuple[Lender, ...] = (DEMO_LENDER,)
+    data_directory: Path = Path(".data")
+    worker: WorkerTuning = field(default_factory=WorkerTuning)
+    dead_letters: DeadLetterLimit = field(default_factory=DeadLetterLimit)
+    dispatch: bool = False
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], services: Sequence[str] = SERVICES) -> "Settings":
+        """Read and check the variables; `services` are those that this process runs. Raises SettingsError."""
+        read = _Reader(environ)
+        settings = cls(
+            mode=read.one_of("FAIRDUE_MODE", Mode, "production"),
+            broker_url=read.broker_url(),
+            personal_data_key=read.personal_data_key(),
+            tokens=read.tokens(),
+            database_urls=read.database_urls(services),
+            host=read.text("FAIRDUE_HOST", "127.0.0.1"),
+            ports={name: read.number(f"FAIRDUE_PORT_{name.upper()}", port, 0, 65535) for name, port in PORTS.items()},
+            kafka=read.kafka(),
+            lenders=read.lenders(),
+            data_directory=Path(read.text("FAIRDUE_DATA", ".data")),
+            worker=read.worker(),
+            dead_letters=read.dead_letters(),
+            dispatch=read.one_of("FAIRDUE_DISPATCH", Literal["on", "off"], "off") == "on",
+        )
+        _refuse_unsafe(settings)
+        return settings
+
+    @classmethod
+    def demo(cls, environ: Mapping[str, str] | None = None, services: Sequence[str] = SERVICES) -> "Settings":
+        """The settings of a demo or a test, with what `environ` says otherwise. Raises SettingsError."""
+        return cls.from_environment({**(environ or {}), "FAIRDUE_MODE": "demo"}, services)
+
+    @property
+    def embedded_broker(self) -> bool:
+        """Whether the log lies in the embedded database instead of in Kafka."""
+        return self.broker_url == EMBEDDED
+
+    @property
+    def kafka_servers(self) -> tuple[str, ...]:
+        """The `host:port` of each Kafka server to start from; none with the embedded broker."""
+        return () if self.embedded_broker else tuple(self.broker_url.removeprefix("kafka://").split(","))
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The vault under the personal data key."""
+        return Vault(self.personal_data_key)
+
+    def database_url(self, service: str) -> str:
+        """Where a service keeps its state. Raises SettingsError where nothing was said."""
+        try:
+            return self.database_urls[service]
+        except KeyError:
+            raise SettingsError(_database_variable(service), "is not set") from None
+
+    def with_databases(self, urls: Mapping[str, str]) -> "Settings":
+        """The same settings on other databases; what the environment chose for a service stays."""
+        return replace(self, database_urls={**urls, **self.database_urls})
+
+
+def _refuse_unsafe(settings: Settings) -> None:
+    demo_tokens = {known.token for known in DEMO_TOKENS}
+    holds_demo_token = any(token.token in demo_tokens for token in settings.tokens)
+    if not _is_loopback(settings.host) and holds_demo_token:
+        raise SettingsError("FAIRDUE_HOST", f"{settings.host} can be reached from outside: set FAIRDUE_API_TOKENS too")
+    if settings.mode == "demo":
+        return
+    if holds_demo_token:
+        raise SettingsError("FAIRDUE_API_TOKENS", "holds a token of the demo, which everybody knows")
+    if settings.personal_data_key == DEMO_KEY:
+        raise SettingsError("FAIRDUE_PERSONAL_DATA_KEY", "is the key of the demo, which everybody knows")
+    if settings.embedded_broker:
+        raise SettingsError("BROKER_URL", "the embedded broker is for demos and tests only, use kafka://host:port")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _database_variable(service: str) -> str:
+    return f"DATABASE_URL_{service.upper()}"
+
+
+Decoded = TypeVar("Decoded")
+
+
+class _Reader:
+    """Reads one variable at a time and names it in every refusal."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._demo = environ.get("FAIRDUE_MODE") == "demo"
+
+    def text(self, variable: str, default: str = "") -> str:
+        return self._environ.get(variable, "").strip() or default
+
+    def required(self, variable: str, what: str) -> str:
+        value = self.text(variable)
+        if not value:
+            raise SettingsError(variable, f"is not set; it needs {what}")
+        return value
+
+    def number(self, variable: str, default: int, lowest: int, highest: int) -> int:
+        value = self.text(variable, str(default))
+        if not value.isdecimal() or not value.isascii() or not lowest <= int(value) <= highest:
+            raise SettingsError(variable, f"{value!r} is not a whole number from {lowest} to {highest}")
+        return int(value)
+
+    def one_of(self, variable: str, choices: Any, default: str | None) -> Any:
+        value = self.text(variable) or default
+        allowed = choices.__args__
+        if value is not None and value not in allowed:
+            raise SettingsError(variable, f"{value!r} is none of {', '.join(allowed)}")
+        return value
+
+    def json(self, variable: str, form: type[Decoded], what: str) -> Decoded:
+        try:
+            return msgspec.json.decode(self.required(variable, what), type=form)
+        except msgspec.DecodeError as error:
+            reason = str(error) if isinstance(error, msgspec.ValidationError) else "it is not JSON"
+            raise SettingsError(variable, f"needs {what}: {reason}") from None
+
+    def broker_url(self) -> str:
+        value = self.text("BROKER_URL", EMBEDDED if self._demo else "")
+        if value.rstrip(":") == "embedded":
+            return EMBEDDED
+        servers = value.removeprefix("kafka://").split(",")
+        if not value.startswith("kafka://") or not all(_is_host_and_port(server) for server in servers):
+            raise SettingsError("BROKER_URL", "needs embedded: or kafka://host:port,host:port")
+        return value
+
+    def personal_data_key(self) -> bytes:
+        variable, what = "FAIRDUE_PERSONAL_DATA_KEY", f"{KEY_BYTES} random bytes in base64"
+        if self._demo and not self.text(variable):
+            return DEMO_KEY
+        try:
+            key = base64.b64decode(self.required(variable, what), validate=True)
+        except binascii.Error:
+            raise SettingsError(variable, f"needs {what}") from None
+        if len(key) != KEY_BYTES:
+            raise SettingsError(variable, f"needs {what}, not {len(key)}")
+        return key
+
+    def tokens(self) -> tuple[ApiToken, ...]:
+        variable = "FAIRDUE_API_TOKENS"
+        if self._demo and not self.text(variable):
+            return DEMO_TOKENS
+        given = self.json(variable, tuple[ApiToken, ...], 'a JSON list of {"name", "role", "token"}')
+        if not given:
+            raise SettingsError(variable, "holds no token, so nobody could use the API")
+        if any(len(one.token) < SHORTEST_TOKEN or not one.name for one in given):
+            raise SettingsError(variable, f"each token needs a name and at least {SHORTEST_TOKEN} characters")
+        if len({one.token for one in given}) != len(given):
+            raise SettingsError(variable, "two clients have the same token")
+        return given
+
+    def database_urls(self, services: Sequence[str]) -> dict[str, str]:
+        needed = () if self._demo else tuple(services)
+        urls = {name: self._database_url(name, required=name in needed) for name in {**PORTS, **dict.fromkeys(needed)}}
+        return {name: url for name, url in urls.items() if url}
+
+    def _database_url(self, service: str, *, required: bool) -> str:
+        variable, what = _database_variable(service), "postgresql://user:password@host:port/database"
+        value = self.required(variable, what) if required else self.text(variable)
+        if value and not _is_postgres(value):
+            raise SettingsError(variable, f"needs {what}")
+        return value
+
+    def kafka(self) -> KafkaSecurity:
+        security = KafkaSecurity(
+            protocol=self.one_of("KAFKA_SECURITY_PROTOCOL", Protocol, "PLAINTEXT"),
+            mechanism=self.one_of("KAFKA_SASL_MECHANISM", Mechanism, None),
+            username=self.text("KAFKA_SASL_USERNAME") or None,
+            password=self.text("KAFKA_SASL_PASSWORD") or None,
+            ca_file=Path(self.text("KAFKA_CA_FILE")) if self.text("KAFKA_CA_FILE") else None,
+        )
+        if security.protocol.startswith("SASL"):
+            for variable in ("KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"):
+                self.required(variable, f"a value, because KAFKA_SECURITY_PROTOCOL is {security.protocol}")
+        if security.ca_file and not security.ca_file.is_file():
+            raise SettingsError("KAFKA_CA_FILE", "there is no such file")
+        return security
+
+    def lenders(self) -> tuple[Lender, ...]:
+        variable = "FAIRDUE_LENDERS"
+        if not self.text(variable):
+            return (DEMO_LENDER,)
+        given = self.json(variable, tuple[Lender, ...], 'a JSON list of {"lender_id", "time_zone", "country"}')
+        if not given or len({lender.lender_id for lender in given}) != len(given):
+            raise SettingsError(variable, "needs at least one lender, and each lender_id once")
+        for lender in given:
+            _check_calendar(variable, lender)
+        return given
+
+    def worker(self) -> WorkerTuning:
+        usual = WorkerTuning()
+        return WorkerTuning(
+            batch_size=self.number("FAIRDUE_BATCH_SIZE", usual.batch_size, 1, 100_000),
+            lease_seconds=self.number("FAIRDUE_LEASE_SECONDS", usual.lease_seconds, 1, 3600),
+            linger_ms=self.number("FAIRDUE_LINGER_MS", usual.linger_ms, 0, 10_000),
+            watchdog_seconds=self.number("FAIRDUE_WATCHDOG_SECONDS", usual.watchdog_seconds, 1, 86_400),
+        )
+
+    def dead_letters(self) -> DeadLetterLimit:
+        usual = DeadLetterLimit()
+        return DeadLetterLimit(
+            count=self.number("FAIRDUE_DEAD_LETTER_COUNT", usual.count, 1, 1_000_000),
+            seconds=self.number("FAIRDUE_DEAD_LETTER_SECONDS", usual.seconds, 1, 86_400),
+        )
+
+
+def _is_host_and_port(server: str) -> bool:
+    parts = urlsplit(f"//{server}")
+    try:
+        return bool(parts.hostname and parts.port) and not (parts.path or parts.query or parts.username)
+    except ValueError:
+        return False
+
+
+def _is_postgres(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1 and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _check_calendar(variable: str, lender: Lender) -> None:
+    import holidays  # noqa: PLC0415  # a second and many megabytes, which only an installation with own lenders needs
+
+    if lender.time_zone not in available_timezones():
+        raise SettingsError(variable, f"{lender.time_zone!r} is no time zone of the IANA list")
+    if lender.country not in holidays.list_supported_countries():
+        raise SettingsError(variable, f"{lender.country!r} is no country whose holidays are known")

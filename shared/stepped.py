@@ -1,0 +1,163 @@
+"""Stepped mode: the same actors under a virtual clock, one after the other, until nothing is left to do.
+
+A tick is (business date, slot, place in the flow) and is kept in the database, so that a killed run goes on where it
+stood. Within a tick the workers take their turns in the order of the flow: each drains its topics one after the other,
+then its commands and its due work, and publishes; rounds follow until a whole round has moved nothing. So the same input
+gives the same state, however batches are cut and however often the run is killed.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from shared.messaging.broker import Broker, Lane, Record
+from shared.messaging.control import control_topic
+from shared.messaging.loop import AWAY, actors_of
+from shared.messaging.reading import Reading
+from shared.messaging.worker import Worker
+from shared.service import TryLater
+from shared.ticks import Ticks
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 120.0
+"""Seconds for which a lane may stand still, or a part may be away, before a run gives up."""
+
+FETCH_WAIT = 0.5
+
+
+class StuckError(Exception):
+    """A stepped run cannot go on by itself; the same command resumes it once the cause is mended."""
+
+
+@dataclass(slots=True)
+class _Driven:
+    """A worker with one reading per topic, so that topics can be drained one after the other."""
+
+    worker: Worker
+    readings: Mapping[str, Reading]
+
+
+class Stepper:
+    """Drives the workers of one process through ticks."""
+
+    def __init__(self, workers: Sequence[Worker], broker: Broker, ticks: Ticks) -> None:
+        """`workers` are in the order of the flow."""
+        self._broker, self._ticks = broker, ticks
+        self._driven = [_Driven(worker, _readings(worker, broker)) for worker in workers]
+        self.applied = 0
+
+    async def start(self) -> None:
+        """Take every actor; what a killed run had told but not published is published now."""
+        for driven in self._driven:
+            await driven.worker.take(range(await actors_of(driven.worker.kind, self._broker)))
+
+    async def settle(self) -> None:
+        """Run rounds from the kept place in the flow until a whole round moves nothing. Raises StuckError."""
+        first = self._ticks.place
+        while await self._round(first) or first:
+            first = 0
+
+    async def _round(self, first: int) -> int:
+        moved = 0
+        for place, driven in enumerate(self._driven[first:], start=first):
+            moved += await self._patiently(place, driven)
+        return moved
+
+    async def _patiently(self, place: int, driven: _Driven) -> int:
+        """Drain one worker; where a part is away, wait for it, read the truth again, and go on."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return await self._drain(place, driven)
+            except (*AWAY, TryLater) as error:
+                log.warning("waiting", worker=driven.worker.name, reason=f"{type(error).__name__}: {error}")
+                if time.monotonic() > deadline:
+                    raise StuckError(f"{driven.worker.name}: {error}") from error
+                await self._retake(driven, deadline)
+
+    async def _retake(self, driven: _Driven, deadline: float) -> None:
+        numbers = driven.worker.forget() or range(await actors_of(driven.worker.kind, self._broker))
+        while True:
+            try:
+                await driven.worker.take(numbers)
+            except AWAY as error:
+                if time.monotonic() > deadline:
+                    raise StuckError(f"{driven.worker.name}: {error}") from error
+                await asyncio.sleep(0.2)  # the part that is away says nothing when it comes back
+            else:
+                return
+
+    async def _drain(self, place: int, driven: _Driven) -> int:
+        worker = driven.worker
+        await self._ticks.at(place)
+        moved = 0
+        for reading in driven.readings.values():
+            moved += await self._drain_topic(worker, reading)
+        moved += await self._drain_tables(worker)
+        await worker.flush()
+        gaps = worker.ask_for_gaps()
+        await worker.flush()
+        return moved + gaps
+
+    async def _drain_topic(self, worker: Worker, reading: Reading) -> int:
+        lanes = await reading.lanes()
+        ends = await self._broker.end_offsets(lanes) if lanes else {}
+        moved = 0
+        heard = time.monotonic()
+        while _behind(worker, ends):
+            records = await reading.fetch(worker.batch, FETCH_WAIT)
+            if records:
+                moved += len(records)
+                heard = time.monotonic()
+                await self._turn(worker, records)
+            elif time.monotonic() - heard > PATIENCE:
+                raise StuckError(f"{worker.name}: the log says that there is more, and gives nothing")
+        return moved
+
+    async def _turn(self, worker: Worker, records: Sequence[Record]) -> None:
+        turned = await worker.turn(records)
+        if turned is not None:
+            self.applied += turned.counts["applied"]
+
+    async def _drain_tables(self, worker: Worker) -> int:
+        moved = 0
+        while True:
+            turned = await worker.turn((), commands=worker.batch, due=worker.batch)
+            took = turned.took_commands + turned.took_due if turned else 0
+            if turned is not None:
+                self.applied += turned.counts["applied"]
+            if not took:
+                return moved
+            moved += took
+
+    async def close(self) -> None:
+        """Keep what was acknowledged, and give everything up."""
+        for driven in self._driven:
+            try:
+                await driven.worker.turn((), settle=True)
+            except AWAY as error:
+                log.warning("closed_unsettled", worker=driven.worker.name, reason=str(error))
+            for reading in driven.readings.values():
+                await reading.close()
+            await driven.worker.close()
+
+
+def _readings(worker: Worker, broker: Broker) -> dict[str, Reading]:
+    topics = [*worker.kind.inputs, *([control_topic(worker.kind.output)] if worker.kind.output else [])]
+    return {topic: Reading(worker, broker, [topic]) for topic in topics}
+
+
+def _behind(worker: Worker, ends: Mapping[Lane, int]) -> bool:
+    """Whether some held actor has not read a lane to its end."""
+    for lane, end in ends.items():
+        for number in worker.readers(lane):
+            standing = worker.standings[number]
+            if not standing.stopped and standing.cursors.get(lane, 0) < end:
+                return True
+    return False
+
+
