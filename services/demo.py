@@ -15,7 +15,7 @@ FIRST_DAY = date(2026, 1, 5)
 SLOT_ENDS = (time(6, 0), time(12, 0), time(18, 0), time(23, 0))
 """When the four slots of a day are processed, in China: each after the last event that the bank sends in it."""
 
-TIDY_EVERY = 5
+TIDY_EVERY = 20
 """Days after which what everybody has read is dropped."""
 
 

@@ -93,22 +93,26 @@ class Stepper:
 
     async def _drain(self, place: int, driven: _Driven) -> int:
         worker = driven.worker
+        topics = [(reading, await reading.lanes()) for reading in driven.readings.values()]
+        every = [lane for _, lanes in topics for lane in lanes]
+        ends = await self._broker.end_offsets(every) if every else {}
+        if not _behind(worker, every, ends) and not await worker.has_work() and not worker.ask_for_gaps():
+            return 0
         await self._ticks.at(place)
         moved = 0
-        for reading in driven.readings.values():
-            moved += await self._drain_topic(worker, reading)
+        for reading, lanes in topics:
+            moved += await self._drain_topic(worker, reading, lanes, ends)
         moved += await self._drain_tables(worker)
-        await worker.flush()
         gaps = worker.ask_for_gaps()
         await worker.flush()
         return moved + gaps
 
-    async def _drain_topic(self, worker: Worker, reading: Reading) -> int:
-        lanes = await reading.lanes()
-        ends = await self._broker.end_offsets(lanes) if lanes else {}
+    async def _drain_topic(
+        self, worker: Worker, reading: Reading, lanes: Sequence[Lane], ends: Mapping[Lane, int]
+    ) -> int:
         moved = 0
         heard = time.monotonic()
-        while _behind(worker, ends):
+        while _behind(worker, lanes, ends):
             records = await reading.fetch(worker.batch, FETCH_WAIT)
             if records:
                 moved += len(records)
@@ -125,14 +129,13 @@ class Stepper:
 
     async def _drain_tables(self, worker: Worker) -> int:
         moved = 0
-        while True:
+        while await worker.has_work():
             turned = await worker.turn((), commands=worker.batch, due=worker.batch)
-            took = turned.took_commands + turned.took_due if turned else 0
-            if turned is not None:
-                self.applied += turned.counts["applied"]
-            if not took:
-                return moved
-            moved += took
+            if turned is None or not turned.took_commands + turned.took_due:
+                break
+            self.applied += turned.counts["applied"]
+            moved += turned.took_commands + turned.took_due
+        return moved
 
     async def close(self) -> None:
         """Keep what was acknowledged, and give everything up."""
@@ -151,9 +154,10 @@ def _readings(worker: Worker, broker: Broker) -> dict[str, Reading]:
     return {topic: Reading(worker, broker, [topic]) for topic in topics}
 
 
-def _behind(worker: Worker, ends: Mapping[Lane, int]) -> bool:
-    """Whether some held actor has not read a lane to its end."""
-    for lane, end in ends.items():
+def _behind(worker: Worker, lanes: Sequence[Lane], ends: Mapping[Lane, int]) -> bool:
+    """Whether some held actor has not read one of these lanes to its end."""
+    for lane in lanes:
+        end = ends[lane]
         for number in worker.readers(lane):
             standing = worker.standings[number]
             if not standing.stopped and standing.cursors.get(lane, 0) < end:

@@ -27,8 +27,8 @@ def main(arguments: list[str]) -> int:
     except (SettingsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         sys.stderr.write(f"analytics: cannot rebuild: {type(error).__name__}: {error}".splitlines()[0] + "\n")
         return 2
-    sys.stdout.write(_told(rebuilt))
-    return 1 if rebuilt.differences else 0
+    sys.stdout.write(told(rebuilt))
+    return exit_code(rebuilt)
 
 
 async def _rebuild(url: str) -> Rebuilt:
@@ -39,7 +39,13 @@ async def _rebuild(url: str) -> Rebuilt:
         await connection.close()
 
 
-def _told(rebuilt: Rebuilt) -> str:
+def exit_code(rebuilt: Rebuilt) -> int:
+    """0 where a rebuild gave what is stored, 1 where it did not."""
+    return 1 if rebuilt.differences else 0
+
+
+def told(rebuilt: Rebuilt) -> str:
+    """The result in lines: how much was read, then the first differences."""
     first = f"{rebuilt.facts} facts of {rebuilt.debtors} debtors: {len(rebuilt.differences)} differences\n"
     shown = (f"{d.table} {d.key}: stored {d.stored}, rebuilt {d.rebuilt}\n" for d in rebuilt.differences[:SHOWN])
     return first + "".join(shown)

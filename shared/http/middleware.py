@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+import traceback
 import uuid
 from collections.abc import MutableMapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,6 +23,9 @@ MAX_BODY = 1_048_576
 
 DRAINED, DRAIN_SECONDS = 16, 5.0
 """How much of a body that is too large is read and dropped: this many times the limit, for so long."""
+
+FRAMES = 12
+"""How many of the innermost places of an unexpected error are logged."""
 
 log = logs.get("http")
 
@@ -76,11 +81,22 @@ class _Answer:
 
     async def fail(self, scope: Scope, receive: Receive, error: Exception) -> None:
         """Answer 500 without a trace, which goes to the log; an answer that has begun can only be broken off."""
-        log.error("request failed", route=route_of(scope), exc_info=error)
+        log.error("request failed", route=route_of(scope), error=_kinds(error), places=_places(error))
         if self.status:
             raise error
         problem = Problem(500, "Internal error", "The error is in the log under this request's id.")
         await response_of(problem, self._request_id)(scope, receive, self)
+
+
+def _kinds(error: BaseException) -> list[str]:
+    """The types of an error and its causes; their texts may quote what a caller sent."""
+    cause = error.__cause__
+    return [type(error).__name__, *(_kinds(cause) if cause is not None else ())]
+
+
+def _places(error: BaseException) -> list[str]:
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
 
 
 class Limited:

@@ -131,7 +131,7 @@ class Loop:
         looking = now - self._looked_at >= LOOK_EVERY or self.leases.called()
         if looking:
             self._looked_at = now
-        more = self.pace.batch if looking else 0
+        more = self.pace.batch if looking and await self.worker.has_work() else 0
         turned = await self.worker.turn(records, commands=more, due=more, settle=looking)
         if turned is not None and (turned.took_due >= self.pace.batch or turned.took_commands >= self.pace.batch):
             self._looked_at = float("-inf")

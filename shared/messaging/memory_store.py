@@ -107,6 +107,11 @@ class MemoryStore:
             if self._database.standings[self._kind, number].epoch == epoch:
                 self._database.owners[self._kind, number] = None
 
+    async def has_work(self, layout: Layout, numbers: Collection[int], now: datetime) -> bool:
+        """Look as a transaction would."""
+        looking = await self.begin()
+        return bool(await looking.take_commands(numbers, 1) or await looking.take_due(layout, numbers, now, 1))
+
     async def begin(self) -> "MemoryTransaction":
         """Begin."""
         return MemoryTransaction(self._database, self._kind)

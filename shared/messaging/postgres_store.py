@@ -31,7 +31,7 @@ from shared.messaging.store import (
     StoreUnavailableError,
     UnsavableError,
 )
-from shared.messaging.table_access import claim_due, load_rows, save_table
+from shared.messaging.table_access import anything_waits, claim_due, load_rows, save_table
 
 SESSION = {
     "jit": "off",
@@ -144,6 +144,13 @@ class PostgresStore:
         async with _saying():
             connection = await self._connected()
             await connection.execute(statements.RELEASE, self._kind, list(epochs), list(epochs.values()))
+
+    async def has_work(self, layout: Layout, numbers: Collection[int], now: datetime) -> bool:
+        """Ask with one statement, outside any transaction."""
+        async with _saying():
+            connection = await self._connected()
+            arguments = (self._kind, list(numbers), now)
+            return bool(await connection.fetchval(anything_waits(layout), *arguments))
 
     async def begin(self) -> "PostgresTransaction":
         """Begin on the one connection; a former transaction that was left open is rolled back."""

@@ -308,6 +308,9 @@ class Store(Protocol):
     async def release(self, epochs: Mapping[int, int]) -> None:
         """Give the actors up, where they are still held at these epochs."""
 
+    async def has_work(self, layout: Layout, numbers: Collection[int], now: datetime) -> bool:
+        """Whether a command waits for these actors, or a row of theirs is due; cheap, and binding on nobody."""
+
     async def begin(self) -> Transaction: ...
 
     async def close(self) -> None: ...

@@ -199,3 +199,26 @@ def _claim(owner: str, table: Table, *, dated: bool) -> str:
     )
 
 
+
+
+_COMMAND_WAITS = "EXISTS (SELECT FROM command WHERE kind = $1 AND number = ANY ($2::int[]) AND status = 'pending')"
+
+
+def anything_waits(layout: Layout) -> str:
+    """The question whether a command or a due row waits: $1 is the kind, $2 the actors, $3 the instant."""
+    due = [_any_due(layout.owner, table) for table in layout.tables.values() if table.due is not None]
+    return f"SELECT {' OR '.join([_COMMAND_WAITS, *due, '$3::timestamptz IS NULL'])}"
+
+
+@cache
+def _any_due(owner: str, table: Table) -> str:
+    free = f"NOT EXISTS (SELECT FROM quarantine q WHERE q.owner = t.{owner})"
+    if not _is_dated(table):
+        return (
+            f"EXISTS (SELECT FROM {table.name} t "
+            f'WHERE t.shard = ANY ($2::int[]) AND t."{table.due}" <= $3 AND {free})'
+        )
+    return (
+        f"EXISTS (SELECT FROM lane_clock c JOIN {table.name} t ON t.shard = c.number AND t.lender_id = c.lender_id "
+        f'AND t."{table.due}" <= c.business_date WHERE c.kind = $1 AND c.number = ANY ($2::int[]) AND {free})'
+    )

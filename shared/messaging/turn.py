@@ -7,7 +7,7 @@ Publishing comes after, from memory (`publisher.py`); standings in memory change
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -79,6 +79,7 @@ class Turned:
     stopped: list[Stop]
     took_commands: int = 0
     took_due: int = 0
+    wrote: bool = True
 
 
 @dataclass(slots=True)
@@ -124,7 +125,10 @@ class Turn:
         transaction = await self.store.begin()
         try:
             turned = await self._within(transaction, standings, batch, now, condemned, None)
-            await transaction.commit()
+            if turned.wrote:
+                await transaction.commit()
+            else:
+                await transaction.rollback()
         except BaseException:
             await transaction.rollback()
             raise
@@ -160,6 +164,7 @@ class Turn:
         turned = self._turned(standings, admitted, deciding, taken)
         await self._stop_the_poisoned(transaction, deciding, turned, now)
         await transaction.write(deciding.effects)
+        turned.wrote = bool(changes or admitted.moves or any(_contents(deciding.effects)))
         return turned
 
     async def _fence(self, transaction: Transaction, standings: Mapping[int, Standing]) -> None:
@@ -390,6 +395,10 @@ def _moved(standings: Mapping[int, Standing], moves: Sequence[CursorMove], effec
     for stop in effects.stops:
         of(stop.number).stopped = stop.reason
     return after
+
+
+def _contents(effects: Effects) -> Iterator[bool]:
+    return (bool(getattr(effects, each.name)) for each in dataclasses.fields(effects))
 
 
 def _set_gap(standing: Standing, key: tuple[Lane, Source], gap: Gap | None) -> None:

@@ -165,6 +165,12 @@ class Worker:
             await self._follow_up(turned, records)
         return turned
 
+    async def has_work(self) -> bool:
+        """Whether a command or a due row waits for the held actors. Raises StoreUnavailableError."""
+        return bool(self.standings) and await self._store.has_work(
+            self.kind.layout, list(self.standings), self._clock.now()
+        )
+
     async def _run(self, batch: Batch, now: datetime) -> Turned | None:
         started = time.perf_counter()
         while self.standings:

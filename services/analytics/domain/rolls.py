@@ -42,6 +42,9 @@ def place(known: Loan | None, seen: Loan) -> tuple[Loan, tuple[Roll, ...]]:
     if _class_of(known) == _class_of(seen):
         moved = replace(seen, month=opened.month, opening=opened.opening)
         return moved, _moved(opened, moved)
+    if opened.opening in (NEW, TRANSFERRED):  # it came in this month, so its old class never had it at a month's end
+        arrived = replace(seen, month=opened.month, opening=opened.opening)
+        return arrived, (*_counted(opened, -1), *_counted(arrived))
     left = replace(opened, bucket=TRANSFERRED)
     arrived = replace(seen, month=opened.month, opening=TRANSFERRED)
     return arrived, (*_moved(opened, left), *_counted(arrived))

@@ -42,13 +42,13 @@ class Rebuilt:
     differences: tuple[Difference, ...]
 
 
-async def rebuild(connection: asyncpg.Connection, handlers: Fold) -> Rebuilt:
+async def rebuild(connection: asyncpg.Connection, handlers: Fold, *, chunk: int = CHUNK) -> Rebuilt:
     """Fold every kept fact again, from nothing, and compare all rows and sums with those stored; writes nothing.
 
     Sees one state of the database throughout, so it may run beside a working system.
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        return await _Rebuild(connection, handlers).run()
+        return await _Rebuild(connection, handlers).run(chunk)
 
 
 _TALLIES = tuple(name for name, table in LAYOUT.tables.items() if table.use == "tally")
@@ -70,11 +70,11 @@ class _Rebuild:
         self._differences: list[Difference] = []
         self._facts = 0
 
-    async def run(self) -> Rebuilt:
+    async def run(self, chunk: int) -> Rebuilt:
         debtors, last = 0, ""
-        while chunk := [row[0] for row in await self._connection.fetch(_NEXT_DEBTORS, last, CHUNK)]:
-            await self._compare_rows(await self._folded(chunk))
-            debtors, last = debtors + len(chunk), chunk[-1]
+        while part := [row[0] for row in await self._connection.fetch(_NEXT_DEBTORS, last, chunk)]:
+            await self._compare_rows(await self._folded(part))
+            debtors, last = debtors + len(part), part[-1]
         for name in _TALLIES:
             await self._compare_sums(name)
         await self._find_rows_without_facts()

@@ -47,7 +47,7 @@ DUE_BEFORE_MONTH_END: Final = timedelta(days=15)
 
 __all__ = ["CardPanel", "Month", "PanelFileError", "Sent"]
 
-# What an account is at the end of a month, in one byte: the last status that said something, or one of these.
+# What an account is at the end of a month, in one byte: the status of its last row, or one of these.
 _UNHEARD, _DROPPED = ord("."), ord("!")
 
 
@@ -100,7 +100,7 @@ class CardPanel:
         rows = self._columns.months.get(offset, NO_ROWS)
         for account, status in zip(rows.accounts, rows.statuses, strict=True):
             if self._chosen[account]:
-                after[account] = _ended(before[account], status)
+                after[account] = status
         last = self._columns.last
         for account in self._columns.months.get(offset - 1, NO_ROWS).accounts:
             if last[account] == offset - 1 and _is_open(before[account]):
@@ -140,13 +140,6 @@ class _Move(NamedTuple):
     before: int
     after: int
     since: int
-
-
-def _ended(before: int, status: int) -> int:
-    """What an account is after a row: a closing or a month without a loan changes nothing of what is not open."""
-    if _is_open(status):
-        return status
-    return status if _is_open(before) else before
 
 
 _OPEN = range(ord("0"), ord("5") + 1)

@@ -151,9 +151,7 @@ class BookLoan:
         """Charge what has been overdue for too long; what money had paid of it before pays the charges first."""
         position, _ = self.settled()
         while position < len(self.schedule) and self.schedule[position] + CHARGED_AFTER < as_of:
-            if position not in self.charged:
-                self.charged.add(position)
-                self._settled = None
+            self.charged.add(position)
             position += 1
 
     def oldest_unpaid(self) -> date | None:

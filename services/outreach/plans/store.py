@@ -36,9 +36,8 @@ def quarantine_hold(fact: quarantine.DebtorQuarantined | quarantine.DebtorReleas
     return f"quarantine:{fact.service}:{fact.letter_id}"
 
 
-def _step_named(event: Event[Any]) -> Named:
-    key = event.data.plan_number, event.data.step_number
-    return ("plans", key[0]), ("steps", key), ("visits", key)
+def _visit_named(event: Event[Any]) -> Named:
+    return (("visits", (event.data.plan_number, event.data.step_number)),)
 
 
 def _hold_named(event: Event[Any]) -> Named:
@@ -50,8 +49,7 @@ def _quarantine_named(event: Event[Any]) -> Named:
 
 
 _NAMED: Mapping[type, Callable[[Event[Any]], Named]] = {
-    outreach.VisitScheduled: _step_named,
-    outreach.VisitNotScheduled: _step_named,
+    outreach.VisitScheduled: _visit_named,
     legal.HoldPlaced: _hold_named,
     legal.HoldReleased: _hold_named,
     ReleaseHold: _hold_named,
@@ -62,7 +60,7 @@ _NAMED: Mapping[type, Callable[[Event[Any]], Named]] = {
 
 
 def named(event: Event[Any]) -> Iterable[tuple[str, Key]]:
-    """The settled rows that an event speaks of: a step whose plan has ended, a hold that was lifted."""
+    """The settled rows that an event speaks of: a visit that was withdrawn, a hold that was lifted."""
     names = _NAMED.get(type(event.data))
     return names(event) if names is not None else ()
 

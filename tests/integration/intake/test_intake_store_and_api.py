@@ -172,7 +172,7 @@ async def test_a_case_lives_through_its_transactions(lane: Debtor) -> None:
     assert await lane.told(paid) == [], "though they are still known when named"
     assert await lane.told(closing("2024-03-09")) == ["CaseClosed"]
     state = await lane.state(ANNA)
-    assert (state.case.status, state.case.version, state.bucket_due) == ("closed", 6, None)
+    assert (state.case.status, state.case.version, state.bucket_due) == ("closed", 5, None)
 
 
 async def test_the_newest_profile_is_kept_sealed(lane: Debtor, dsn: str) -> None:
@@ -201,7 +201,9 @@ async def test_what_waits_for_its_loan_is_released_from_the_database(ingress: Ac
 # -- reading -----------------------------------------------------------------------------------------------------
 
 
-async def test_a_case_is_shown_on_the_business_date_of_its_lane(lane: Debtor, client: httpx.AsyncClient, dsn: str) -> None:
+async def test_a_case_is_shown_on_the_business_date_of_its_lane(
+    lane: Debtor, client: httpx.AsyncClient, dsn: str
+) -> None:
     await lane.told(snapshot("2024-03-05", instalment("2024-03-01", 500, fee=20), outstanding=9_000))
     await lane.told(payment("2024-03-06", 50))
     shown = (await client.get(f"/v1/cases/{ANNA}")).json()
@@ -311,15 +313,15 @@ def _payment(number: int, **changes: Any) -> dict[str, Any]:
     return {**PAYMENT, "id": str(number), "data": {**PAYMENT["data"], "payment_id": f"payment-{number}", **changes}}
 
 
-@pytest.mark.parametrize("many", [False, True], ids=["one event", "an array"])
+@pytest.mark.parametrize("count", [1, 2], ids=["one event", "an array"])
 async def test_posted_events_are_in_the_topic_as_ingress_reads_them(
-    client: httpx.AsyncClient, paper: Paper, many: bool
+    client: httpx.AsyncClient, paper: Paper, count: int
 ) -> None:
-    body: Any = [_payment(1), _payment(2)] if many else _payment(1)
+    body: Any = [_payment(1), _payment(2)] if count > 1 else _payment(1)
     answer = await client.post("/v1/loan-events", json=body, headers=signed("core_bank"))
-    assert (answer.status_code, answer.json()) == (202, {"accepted": 2 if many else 1})
+    assert (answer.status_code, answer.json()) == (202, {"accepted": count})
     found = paper.events()
-    assert [each.data.payment_id for each in found] == (["payment-1", "payment-2"] if many else ["payment-1"])
+    assert [each.data.payment_id for each in found] == ["payment-1", "payment-2"][:count]
     assert {each.debtor_id for each in found} == {ANNA}
     assert len(paper.kept) == 1, "the events of one loan keep their order"
 
@@ -356,9 +358,9 @@ async def test_a_business_date_is_published_for_the_lender(client: httpx.AsyncCl
     answer = await client.post("/v1/business-dates", json=news, headers=signed("operator"))
     assert answer.status_code == 202
     assert [(each.lender_id, each.data.business_date) for each in paper.events()] == [("demo-bank", date(2024, 3, 6))]
-    for wrong, field in (({"business_date": "1066-10-14"}, "business_date"), ({"lender_id": "a b"}, "lender_id")):
+    for wrong, name in (({"business_date": "1066-10-14"}, "business_date"), ({"lender_id": "a b"}, "lender_id")):
         answer = await client.post("/v1/business-dates", json=news | wrong, headers=signed("operator"))
-        assert (answer.status_code, answer.json()["field"]) == (422, field)
+        assert (answer.status_code, answer.json()["field"]) == (422, name)
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,9 @@ async def test_a_case_runs_through_its_plan_and_its_visit_to_the_referral(
     ]
     (visit,) = (await get("/v1/visits?crew=SH-E1&visit_on=2026-03-04"))["items"]
     assert (visit["debtor_id"], visit["state"], visit["distance_km"]) == (ANNA, "assigned", 1)
+    first = await get("/v1/visits?limit=1&state=assigned")
+    assert [one["step_number"] for one in first["items"]] == [2]
+    assert await get(f"/v1/visits?limit=1&after={first['next']}") == {"items": [], "next": None}
 
 
 async def test_a_payment_stops_all_and_the_next_plan_has_the_next_number(lane: Actor, get: Get) -> None:

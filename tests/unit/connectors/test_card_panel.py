@@ -56,6 +56,8 @@ def described(events: Iterable[Sent]) -> list[str]:
                 words.append(f"owes {len(snapshot.instalments)}")
             case LoanClosed() as closing:
                 words.append(f"ends: {closing.reason}")
+            case _:
+                pass
     return words
 
 
@@ -147,6 +149,8 @@ class Bank:
                 assert closing.reason != "paid" or not self.unpaid[closing.loan_id]
                 self.ended[closing.loan_id] = closing.reason
                 self.unpaid[closing.loan_id] = set()
+            case _:
+                pass
 
     def _pay(self, paid: PaymentPosted) -> None:
         owed = sorted(self.unpaid[paid.loan_id], key=lambda i: i.due_on)
@@ -360,8 +364,8 @@ def implied_by_rows() -> Counter[str]:
     accounts: dict[str, dict[int, str]] = {}
     with zipfile.ZipFile(REAL) as archive:
         for line in archive.read("credit_record.csv").decode().split()[1:]:
-            account, month, status = line.split(",")
-            accounts.setdefault(account, {})[int(month)] = status
+            account, age, status = line.split(",")
+            accounts.setdefault(account, {})[int(age)] = status
     told: Counter[str] = Counter(BusinessDateAdvanced=61)
     for months in accounts.values():
         before = "X"

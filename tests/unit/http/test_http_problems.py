@@ -90,6 +90,9 @@ async def test_an_unexpected_error_shows_nothing_to_the_caller(client: httpx.Asy
     assert SECRET not in response.text
     assert "RuntimeError" not in response.text
     assert [line["event"] for line in lines] == ["request failed", "request"]
+    assert lines[0]["error"] == ["RuntimeError"]
+    assert lines[0]["places"][-1].endswith(" broken")
+    assert SECRET not in str(lines)
 
 
 async def test_of_very_many_errors_some_are_named(client: httpx.AsyncClient, sign_in: SignIn) -> None:

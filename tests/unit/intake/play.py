@@ -38,10 +38,14 @@ def instant(text: str) -> datetime:
 
 
 def instalment(due_on: str, principal: int = 0, *, number: int = 0, **parts: int) -> Instalment:
-    return Instalment(number=number or day(due_on).toordinal() % 9973 + 1, due_on=day(due_on), principal=principal, **parts)
+    return Instalment(
+        number=number or day(due_on).toordinal() % 9973 + 1, due_on=day(due_on), principal=principal, **parts
+    )
 
 
-def snapshot(as_of: str, *instalments: Instalment, loan: str = "loan-1", cut_off: str = "", **more: Any) -> LoanReported:
+def snapshot(
+    as_of: str, *instalments: Instalment, loan: str = "loan-1", cut_off: str = "", **more: Any
+) -> LoanReported:
     reported = LoanOverdue(
         lender_id=LENDER,
         loan_id=loan,
@@ -146,7 +150,8 @@ class Play:
     @property
     def summary(self) -> Any:
         """The case as the last fact that carries one tells it."""
-        return next((each.data.case for each in reversed(self.told) if getattr(each.data, "case", None)), None)
+        cases = (getattr(each.data, "case", None) for each in reversed(self.told))
+        return next((case for case in cases if case is not None), None)
 
     @property
     def loan(self) -> Any:

@@ -27,7 +27,8 @@ def snapshots(draw: st.DrawFn) -> LoanReported:
     cut_off = draw(hours)
     due = draw(st.lists(days, max_size=3, unique=True))
     parts = [
-        Instalment(number=n, due_on=on, principal=draw(amounts), fee=draw(st.integers(0, 3))) for n, on in enumerate(due, 1)
+        Instalment(number=n, due_on=on, principal=draw(amounts), fee=draw(st.integers(0, 3)))
+        for n, on in enumerate(due, 1)
     ]
     as_of = (cut_off + timedelta(draw(st.integers(0, 2)))).date()
     return snapshot(as_of.isoformat(), *parts, loan=draw(loans), cut_off=cut_off.replace(tzinfo=None).isoformat())
@@ -58,7 +59,7 @@ def facts(draw: st.DrawFn) -> list[Any]:
 
 
 def _payment_id(fact: Any) -> str:
-    return str(getattr(fact, "payment", None) and fact.payment.payment_id or fact.reversal.payment_id)
+    return str((getattr(fact, "payment", None) and fact.payment.payment_id) or fact.reversal.payment_id)
 
 
 def _played(told: list[Any], order: random.Random) -> Play:

@@ -15,7 +15,16 @@ BASE = Snapshot(CUT_OFF, date(2024, 3, 5), "EUR", (FIRST, SECOND), 1_000, "loan"
 
 def paid(amount: int, posted_at: datetime, reversed_at: datetime | None = None) -> Payment:
     return Payment(
-        "loan-1", "p", amount, "EUR", posted_at, posted_at.date(), None, heard=True, reversed_at=reversed_at, settled=False
+        "loan-1",
+        "p",
+        amount,
+        "EUR",
+        posted_at,
+        posted_at.date(),
+        None,
+        heard=True,
+        reversed_at=reversed_at,
+        settled=False,
     )
 
 
@@ -47,6 +56,10 @@ def test_a_reversed_payment_of_the_snapshot_is_an_item_of_its_own_in_the_order_o
     items, outstanding = unpaid(BASE, [paid(60, before, AFTER)])
     assert [(each.number, each.total) for each in items] == [(1, 170), (ADDED_BACK, 60), (2, 130)]
     assert outstanding == 1_060
+
+
+def test_a_reversal_up_to_the_very_cut_off_is_in_the_snapshot() -> None:
+    assert unpaid(BASE, [paid(60, datetime(2024, 2, 15, tzinfo=UTC), CUT_OFF)]) == ((FIRST, SECOND), 1_000)
 
 
 def test_an_instalment_with_nothing_left_is_not_unpaid() -> None:

@@ -109,7 +109,9 @@ def test_a_loan_takes_no_more_waiting_events_than_any_bank_sends() -> None:
     [
         pytest.param(OVERDUE, "demo-bank/loan-1", id="a snapshot is the loan's"),
         pytest.param(PAID, "demo-bank/loan-1", id="a payment is the loan's"),
-        pytest.param(BusinessDateAdvanced(lender_id="demo-bank", business_date=date(2024, 3, 5)), "", id="a date is nobody's"),
+        pytest.param(
+            BusinessDateAdvanced(lender_id="demo-bank", business_date=date(2024, 3, 5)), "", id="a date is nobody's"
+        ),
     ],
 )
 def test_whose_event_it_is(data: Any, owner: str) -> None:

@@ -86,7 +86,9 @@ RANGES = "{ranges: [{label: A, first: 1}], portfolios: [x]}"
         pytest.param("version: 1", "missing required field `default`", id="a field is missing"),
         pytest.param(f"{{version: 1, default: b, schemes: {{a: {RANGES}}}}}", "no scheme b", id="an unknown default"),
         pytest.param(
-            f"{{version: 1, default: a, schemes: {{a: {RANGES}, b: {RANGES}}}}}", "two schemes", id="two for one portfolio"
+            f"{{version: 1, default: a, schemes: {{a: {RANGES}, b: {RANGES}}}}}",
+            "two schemes",
+            id="two for one portfolio",
         ),
         pytest.param("{version: 1, default: a, scheems: {}}", "scheems", id="a misspelt field"),
         pytest.param(

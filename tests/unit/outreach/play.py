@@ -182,6 +182,8 @@ def _saved(known: DebtorPlans, before: DebtorPlans, after: DebtorPlans) -> Debto
     for name, table in LAYOUT.tables.items():
         if table.settled is not None:
             gone = set(LAYOUT.rows(before, name)) - set(LAYOUT.rows(after, name))
+            new = set(LAYOUT.rows(after, name)) - set(LAYOUT.rows(before, name))
+            assert not new & set(LAYOUT.rows(known, name)), "a row that was not loaded cannot be inserted again"
             kept = {key: row for key, row in LAYOUT.rows(known, name).items() if key not in gone}
             content[name] = {**kept, **LAYOUT.rows(after, name)}
     return replace(after, **content)

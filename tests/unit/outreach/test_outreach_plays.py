@@ -66,6 +66,15 @@ def test_a_treatment_that_knows_a_payment_may_arrive_before_it() -> None:
     assert play.wait(minutes=2) == ["plan 2 started: INTENSIVE"]
 
 
+@pytest.mark.parametrize("first", ["the payment", "the treatment"])
+def test_a_payment_after_a_plan_has_run_lets_the_treatment_confirmed_after_it_begin_again(first: str) -> None:
+    play = Play().started()
+    play.wait(days=9)
+    facts = [payment(), treatment()] if first == "the payment" else [treatment(), payment()]
+    assert [play.tell(fact, 2) for fact in facts] == [[], []]
+    assert play.wait(minutes=2) == ["plan 2 started: EARLY"]
+
+
 def test_a_treatment_that_arrives_before_its_case_waits_for_it() -> None:
     play = Play()
     assert play.tell(treatment(), 1) == []
@@ -81,6 +90,15 @@ def test_several_treatments_of_one_night_make_one_plan_from_the_last() -> None:
     play.tell(treatment("EARLY"), 2)
     play.tell(treatment("INTENSIVE"), 3)
     assert play.wait(hours=1) == ["plan 1 started: INTENSIVE"]
+
+
+def test_later_facts_do_not_put_off_the_plan_that_is_due() -> None:
+    play = Play()
+    play.tell(intake.CaseOpened(case=case()), 1)
+    play.tell(treatment(), 1)
+    play.wait(seconds=50)
+    play.tell(intake.CaseUpdated(case=case()), 2)
+    assert play.wait(seconds=10) == ["plan 1 started: EARLY"]
 
 
 def test_the_same_treatment_again_lets_the_plan_go_on() -> None:
@@ -193,6 +211,19 @@ def test_a_visit_whose_step_was_cancelled_meanwhile_is_kept_as_withdrawn() -> No
     assert play.tell(SCHEDULED) == []
     assert [(visit.crew, visit.state) for visit in play.state.visits.values()] == [("SH-E1", "withdrawn")]
     assert play.steps()[2] == "cancelled"
+
+
+@pytest.mark.parametrize("paid", [pytest.param(True, id="withdrawn"), pytest.param(False, id="assigned")])
+def test_an_allocation_that_is_told_twice_changes_nothing(paid: bool) -> None:  # noqa: FBT001  # a table's column
+    play = Play(forgets=True).started(assigned=VISIT)
+    play.wait(days=2)
+    play.tell(SCHEDULED)
+    if paid:
+        play.tell(payment(), 2)
+    play.wait(days=1)
+    before = play.state
+    assert play.tell(SCHEDULED) == []
+    assert play.state == before
 
 
 def test_a_payment_withdraws_the_crew_that_has_yet_to_go() -> None:

@@ -69,6 +69,8 @@ def _ended(state: DebtorPlans, step: Step, step_state: StepState, reason: str, n
 def on_visit_scheduled(state: DebtorPlans, event: Event[outreach.VisitScheduled], now: Moment) -> Decision:
     """Keep which crew goes when; one for a step that was cancelled meanwhile is kept as withdrawn."""
     key = event.data.plan_number, event.data.step_number
+    if key in state.visits:
+        return state, ()
     step = state.steps.get(key)
     if step is None or step.state != StepState.REQUESTED:
         return replace(state, visits={**state.visits, key: _visit(event.data, VisitState.WITHDRAWN)}), ()
