@@ -76,7 +76,8 @@ def _turned(record: DebtorRecord, event: Event[Any], now: Moment, kind: str) -> 
     kept, case = _kept(record, event, now), event.data.case
     if _is_old(record, event):
         return kept
-    counted = Count(month_of(case.business_date), event.lender_id, "case", kind, case.disposition or "", 1)
+    disposition = case.disposition.value if case.disposition else ""
+    counted = Count(month_of(case.business_date), event.lender_id, "case", kind, disposition, 1)
     return _with_case(replace(kept, counts=(*kept.counts, counted)), event, case)
 
 

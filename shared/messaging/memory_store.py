@@ -5,14 +5,14 @@ what it writes to itself until it commits, holds the actors that it has fenced, 
 """
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from shared.messaging.broker import Lane
 from shared.messaging.layout import Key, Layout, Row, State, Table
-from shared.messaging.rows import differences, row_of, tally, values
+from shared.messaging.rows import differences, holds_nul, row_of, tally, values
 from shared.messaging.store import (
     Change,
     Command,
@@ -271,12 +271,15 @@ class MemoryTransaction:
                 self._writes.append(self._tally(table, inserts))
             else:
                 updates = [(owner, _stored(table, row)) for owner, row in found.updates]
-                self._check_new(table, inserts)
+                self._check_new(table, inserts, found.deletes)
                 self._writes.append(self._rows(table, inserts, updates, found.deletes))
 
-    def _check_new(self, table: Table, inserts: Iterable[tuple[int, str, Row]]) -> None:
+    def _check_new(
+        self, table: Table, inserts: Sequence[tuple[int, str, Row]], deletes: Collection[tuple[str, Key]]
+    ) -> None:
         known = self._database.rows.get(table.name, {})
-        if any((owner, table.key_of(row)) in known for _, owner, row in inserts):
+        places = [(owner, table.key_of(row)) for _, owner, row in inserts]
+        if len(set(places)) < len(places) or any(place in known and place not in deletes for place in places):
             raise UnsavableError("UniqueViolationError")
 
     def _journal(self, table: Table, inserts: list[tuple[int, str, Row]]) -> Callable[[], None]:
@@ -285,9 +288,9 @@ class MemoryTransaction:
     def _tally(self, table: Table, inserts: list[tuple[int, str, Row]]) -> Callable[[], None]:
         def add() -> None:
             known = self._database.tallies.setdefault(table.name, {})
-            former = [(shard, "", row) for (shard, _), row in known.items()]
-            known.clear()
-            known.update(tally(table, former + inserts))
+            for place, row in tally(table, inserts).items():
+                former = getattr(known[place], table.amount) if place in known else 0
+                known[place] = dataclasses.replace(row, **{table.amount: former + getattr(row, table.amount)})
 
         return add
 
@@ -313,6 +316,8 @@ class MemoryTransaction:
     async def write(self, effects: Effects) -> None:
         """Keep the effects."""
         self._alive()
+        if any(holds_nul(row.data.decode()) for row in effects.history):
+            raise UnsavableError("UntranslatableCharacterError")
         self._writes.append(lambda: self._write(effects))
 
     def _write(self, effects: Effects) -> None:
@@ -380,6 +385,8 @@ def _is_loaded(table: Table, row: Row, place: tuple[str, Key], named: Collection
 def _stored(table: Table, row: Row) -> Row:
     """The row as a database would give it back. Raises UnsavableError."""
     try:
-        return row_of(table, values(table, row))
+        cells = values(table, row)
+        "".join(cell for cell in cells if isinstance(cell, str)).encode()
+        return row_of(table, cells)
     except UnicodeEncodeError as error:
         raise UnsavableError(type(error).__name__) from error

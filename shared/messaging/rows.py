@@ -1,6 +1,7 @@
 """Between row dataclasses and columns: which values need turning, and how, decided once per table."""
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ PLAIN: Mapping[type, str] = {
     bytes: "bytea",
 }
 LARGEST = 2**63 - 1
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,9 +80,14 @@ def _json(value: Any) -> str | None:
         text = msgspec.json.encode(value).decode()
     except (TypeError, ValueError, OverflowError) as error:
         raise UnsavableError(f"{type(error).__name__} while writing JSON") from error
-    if "\\u0000" in text:
+    if holds_nul(text):
         raise UnsavableError("a text holds a NUL character")
     return text
+
+
+def holds_nul(text: str) -> bool:
+    """Whether a text within JSON holds a NUL character, which jsonb cannot keep."""
+    return "\\u0000" in text and _NUL.search(text) is not None
 
 
 def values(table: Table, row: Row) -> tuple[Any, ...]:

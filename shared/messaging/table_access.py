@@ -183,14 +183,15 @@ def _due(name: str, table: Table, record: asyncpg.Record) -> DueRow:
 
 @cache
 def _claim(owner: str, table: Table, *, dated: bool) -> str:
-    order = ", ".join(["shard", f'"{table.due}"', owner, *(f'"{name}"' for name in table.key)])
+    within = ", ".join([f'"{table.due}"', owner, *(f'"{name}"' for name in table.key)])
+    order = f"shard, {within}"
     names = _names(table)
     free = f"NOT EXISTS (SELECT FROM quarantine q WHERE q.owner = t.{owner})"
     if dated:
         return (
             f"SELECT t.shard, t.{owner}, {names} FROM lane_clock c CROSS JOIN LATERAL ("
             f'SELECT * FROM {table.name} t WHERE t.shard = c.number AND t."{table.due}" <= c.business_date '
-            f'AND t.lender_id = c.lender_id AND {free} ORDER BY t."{table.due}" LIMIT $3) t '
+            f"AND t.lender_id = c.lender_id AND {free} ORDER BY {within} LIMIT $3) t "
             f"WHERE c.kind = $1 AND c.number = ANY ($2::int[]) ORDER BY {order} LIMIT $3"
         )
     return (

@@ -115,8 +115,8 @@ def sign_in(settings: Settings) -> Callable[[Role], Mapping[str, str]]:
 
 @pytest.fixture
 def command_seconds() -> float:
-    """How long the application waits for an actor."""
-    return 0.5
+    """How long the application waits for an actor: longer than any test, so that only an answer ends the wait."""
+    return 60.0
 
 
 @pytest.fixture

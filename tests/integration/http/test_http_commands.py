@@ -18,7 +18,6 @@ from shared.http.auth import Role
 from shared.messaging.partitioner import partition_of
 
 Ask = Callable[..., Awaitable[httpx.Response]]
-LONG_WAIT = pytest.mark.parametrize("command_seconds", [pytest.param(60.0, id="waiting a minute")])
 
 
 async def test_a_command_is_stored_for_its_shard_and_answered(
@@ -92,6 +91,7 @@ async def test_a_refusal_is_a_problem_with_its_field(place_hold: Ask, actor: Any
     assert len(actor.applied) == 1
 
 
+@pytest.mark.parametrize("command_seconds", [pytest.param(0.2, id="waiting a moment")])
 async def test_without_an_answer_in_time_the_key_may_be_repeated(place_hold: Ask, database: asyncpg.Connection) -> None:
     response = await place_hold()
     assert (response.status_code, response.headers["retry-after"]) == (504, "5")
@@ -99,7 +99,6 @@ async def test_without_an_answer_in_time_the_key_may_be_repeated(place_hold: Ask
     assert (await place_hold()).json() == {"late": True}
 
 
-@LONG_WAIT
 async def test_a_lost_notification_is_made_up_for(place_hold: Ask, actor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "RECHECK_SECONDS", 0.05)
     actor.notifies = False
@@ -107,7 +106,6 @@ async def test_a_lost_notification_is_made_up_for(place_hold: Ask, actor: Any, m
         assert (await place_hold()).status_code == 200
 
 
-@LONG_WAIT
 @pytest.mark.usefixtures("actor")
 async def test_an_answer_comes_by_notification_and_not_by_looking_again(
     place_hold: Ask, monkeypatch: pytest.MonkeyPatch
@@ -117,7 +115,6 @@ async def test_an_answer_comes_by_notification_and_not_by_looking_again(
         assert (await place_hold()).status_code == 200
 
 
-@LONG_WAIT
 async def test_a_listener_that_was_cut_off_is_replaced(
     place_hold: Ask, actor: Any, database: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,6 +111,7 @@ async def test_without_a_database_it_lives_and_is_not_ready(
         pytest.param(["SELECT pg_terminate_backend(pg_backend_pid())"], 503, id="a connection that breaks"),
         pytest.param(["SET LOCAL statement_timeout = 1", "SELECT pg_sleep(9)"], 503, id="no answer in time"),
         pytest.param(["SELECT nonsense"], 500, id="a wrong statement is our fault"),
+        pytest.param(["SELECT $1::int"], 500, id="so is a statement without its argument"),
         pytest.param(["DELETE FROM command"], 500, id="so is a statement that writes"),
     ],
 )

@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from services.analytics.domain.rolls import month_of, panel_label, transitions_of
 from services.analytics.domain.rows import DebtorRecord, Roll
 from services.analytics.service import HANDLERS
@@ -127,6 +129,7 @@ def counted_from_the_file() -> Counter[tuple[str, str]]:
     return totals
 
 
+@pytest.mark.slow
 def test_the_transitions_of_a_replay_are_those_of_the_file() -> None:
     expected = counted_from_the_file()
     assert sum(expected.values()) > 10_000

@@ -1,0 +1,447 @@
+"""What the store port promises of rows: state, due work, dead letters, commands; held against both adapters."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.messaging.broker import Lane
+from shared.messaging.store import (
+    Answer,
+    Effects,
+    HistoryRow,
+    Operation,
+    Quarantined,
+    Resolved,
+    Store,
+    UnsavableError,
+)
+from tests.contract.store_cases import (
+    CARD,
+    LAYOUT,
+    NOW,
+    SHARED,
+    TODAY,
+    DayDue,
+    Entry,
+    InstantDue,
+    Item,
+    Mood,
+    Part,
+    Place,
+    SharedFile,
+    Site,
+    Sum,
+    Visit,
+    a_command,
+    a_file,
+    a_letter,
+    a_parked,
+    load,
+    save,
+    write,
+)
+
+YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
+
+# State
+
+
+FULL = a_file(
+    "d1",
+    card=CARD,
+    items={"a": Item("a", 1), "b": Item("b", 2**63 - 1)},
+    parts={("a", 1): Part("a", 1, ""), ("a", 2): Part("a", 2, "two"), ("ü", 1): Part("ü", 1, "'; --")},
+    day=DayDue("bank", TODAY),
+    instants={1: InstantDue(1, "bank", NOW)},
+)
+
+
+async def test_a_state_comes_back_as_it_was_saved_with_every_type_of_column(store: Store) -> None:
+    await save(store, FULL)
+    found = await load(store, "d1")
+    assert found == FULL
+    assert isinstance(found.card.mood, Mood)
+    assert isinstance(found.card.visits[0], Visit)
+    assert isinstance(found.card.visits[0].place, Place)
+
+
+async def test_an_owner_of_whom_nothing_is_known_is_empty(store: Store) -> None:
+    assert await load(store, "nobody") == LAYOUT.empty("nobody")
+
+
+async def test_owners_do_not_see_each_other(store: Store) -> None:
+    await save(store, FULL, a_file("d2", items={"a": Item("a", 7)}))
+    transaction = await store.begin()
+    found = await transaction.load(LAYOUT, {"d1": 3, "d2": 3, "d3": 3}, {})
+    await transaction.rollback()
+    assert found == {"d1": FULL, "d2": a_file("d2", items={"a": Item("a", 7)}), "d3": LAYOUT.empty("d3")}
+
+
+CHANGES = [
+    pytest.param(
+        {"card": replace(CARD, note="n", until=TODAY, other_mood=Mood.CALM)}, id="optional columns are filled"
+    ),
+    pytest.param({"card": replace(CARD, last=None, visits=(), extra={})}, id="optional columns are emptied"),
+    pytest.param({"card": None}, id="the only row goes"),
+    pytest.param({"items": {"a": Item("a", 5), "b": Item("b", 2**63 - 1)}}, id="one row of two is updated"),
+    pytest.param({"items": {"b": Item("b", 2**63 - 1)}}, id="one row of two goes"),
+    pytest.param({"items": {**FULL.items, "c": Item("c", 3)}}, id="a third row comes"),
+    pytest.param({"items": {"b": Item("b", 0), "c": Item("c", 3)}}, id="one goes, one changes, one comes"),
+    pytest.param({"parts": {("a", 2): Part("a", 2, "2"), ("b", 2): Part("b", 2, "new")}}, id="keys of two columns"),
+    pytest.param({"day": DayDue("bank", TOMORROW), "instants": {}}, id="due work is moved and cancelled"),
+    pytest.param({"card": replace(CARD, extra={"a\\u0000b": 1}, note="\\u0000")}, id="what only looks like a NUL"),
+    pytest.param({}, id="nothing is different"),
+]
+
+
+@pytest.mark.parametrize("fields", CHANGES)
+async def test_what_differs_is_written(store: Store, fields: dict[str, Any]) -> None:
+    await save(store, FULL)
+    after = replace(FULL, **fields)
+    await save(store, after, before=FULL)
+    assert await load(store, "d1") == after
+
+
+async def test_the_shard_that_wrote_a_row_first_stays_with_it(store: Store) -> None:
+    await save(store, FULL, shard=3)
+    await save(store, replace(FULL, day=DayDue("bank", YESTERDAY)), before=FULL, shard=4)
+    await write(store, Effects(clocks={(3, "bank"): TODAY}))
+    transaction = await store.begin()
+    due = await transaction.take_due(LAYOUT, [3], NOW - timedelta(days=1), 10)
+    await transaction.rollback()
+    assert [(row.shard, row.row) for row in due] == [(3, DayDue("bank", YESTERDAY))]
+
+
+async def test_settled_rows_are_loaded_only_where_they_are_named(store: Store) -> None:
+    state = a_file("d1", items={"a": Item("a", 1, closed=True), "b": Item("b", 2), "c": Item("c", 3, closed=True)})
+    other = a_file("d2", items={"a": Item("a", 9, closed=True)})
+    await save(store, state, other)
+    assert (await load(store, "d1")).items == {"b": Item("b", 2)}
+    named = {"items": {("d1", "a"), ("d1", "b"), ("d1", "zz")}}
+    assert (await load(store, "d1", named)).items == {"a": Item("a", 1, closed=True), "b": Item("b", 2)}
+
+
+async def test_a_journal_is_appended_to_and_never_loaded(stores: Site, store: Store) -> None:
+    await save(
+        store, a_file("d1", entries=(Entry("first", 1), Entry("second", 2))), a_file("d2", entries=(Entry("x", 9),))
+    )
+    await save(store, a_file("d1", entries=(Entry("first", 1),)))
+    assert (await load(store, "d1")).entries == ()
+    entries = [(3, "d1", "first", 1), (3, "d1", "second", 2), (3, "d2", "x", 9), (3, "d1", "first", 1)]
+    assert await stores.journal() == entries
+
+
+async def test_a_tally_is_summed_over_owners_and_transactions(stores: Site, store: Store) -> None:
+    may, june = Sum("2031-05", Mood.CALM, 2), Sum("2031-06", Mood.CALM, 1)
+    await save(store, a_file("d1", sums=(may, june)), a_file("d2", sums=(may, replace(may, mood=Mood.CROSS))))
+    await save(store, a_file("d1", sums=(replace(may, amount=-5), replace(june, amount=-1))))
+    await save(store, a_file("d4", sums=(may,)), shard=4)
+    assert await stores.sums() == {
+        (3, "2031-05", "calm"): -1,
+        (3, "2031-05", "cross"): 2,
+        (3, "2031-06", "calm"): 0,
+        (4, "2031-05", "calm"): 2,
+    }
+
+
+async def test_a_state_that_actors_share_is_written_by_each_in_turn(stores: Site, store: Store) -> None:
+    first = SharedFile("l1", CARD)
+    await save(store, first, layout=SHARED)
+    other = stores.store()
+    await save(other, replace(first, card=replace(CARD, amount=5)), before=first, shard=9, layout=SHARED)
+    assert (await load(store, "l1", layout=SHARED)).card.amount == 5
+
+
+async def test_saving_nothing_new_is_allowed(store: Store) -> None:
+    await save(store)
+    await save(store, FULL, before=FULL)
+    assert await load(store, "d1") == LAYOUT.empty("d1")
+
+
+UNSAVABLE: list[Any] = [
+    pytest.param({"card": replace(CARD, note="a\x00b")}, id="a NUL in a text"),
+    pytest.param(
+        {"card": replace(CARD, visits=(Visit(TODAY, Place("a\x00b"), Mood.CALM),))}, id="a NUL inside a column"
+    ),
+    pytest.param({"card": replace(CARD, amount=2**63)}, id="a number beyond 64 bits"),
+    pytest.param({"card": replace(CARD, note="\ud800")}, id="half a character"),
+    pytest.param({"card": replace(CARD, extra={"\ud800": 1})}, id="half a character inside a column"),
+    pytest.param({"items": {"a": Item("x", 1), "b": Item("x", 2)}}, id="two rows of one key"),
+    pytest.param({"entries": (Entry("\x00", 1),)}, id="a NUL in a journal"),
+    pytest.param({"sums": (Sum("\x00", Mood.CALM, 1),)}, id="a NUL in a tally"),
+]
+
+
+@pytest.mark.parametrize("fields", UNSAVABLE)
+async def test_content_that_cannot_be_kept_is_said_to_be_so(store: Store, fields: dict[str, Any]) -> None:
+    with pytest.raises(UnsavableError):
+        await save(store, a_file("d1", **fields))
+    assert await load(store, "d1") == LAYOUT.empty("d1")
+    await save(store, a_file("d2", card=CARD))
+    assert (await load(store, "d2")).card == CARD
+
+
+@pytest.mark.parametrize("fields", UNSAVABLE[:5])
+async def test_content_that_cannot_be_kept_is_no_better_in_an_update(store: Store, fields: dict[str, Any]) -> None:
+    before = a_file("d1", card=CARD)
+    await save(store, before)
+    with pytest.raises(UnsavableError):
+        await save(store, replace(before, **fields), before=before)
+    assert await load(store, "d1") == before
+
+
+async def test_a_row_that_is_there_already_is_refused(store: Store) -> None:
+    await save(store, FULL)
+    with pytest.raises(UnsavableError):
+        await save(store, a_file("d1", items={"a": Item("a", 100)}))
+    assert await load(store, "d1") == FULL
+
+
+async def test_a_row_may_take_the_key_of_one_that_goes(store: Store) -> None:
+    before = a_file("d1", items={"a": Item("a", 1)})
+    await save(store, before)
+    await save(store, a_file("d1", items={"other": Item("a", 2)}), before=before)
+    assert (await load(store, "d1")).items == {"a": Item("a", 2)}
+
+
+# Due work
+
+
+async def due(store: Store, numbers: list[int], now: datetime = NOW, limit: int = 100) -> list[tuple[Any, ...]]:
+    transaction = await store.begin()
+    found = await transaction.take_due(LAYOUT, numbers, now, limit)
+    await transaction.rollback()
+    return [(row.shard, row.name, row.owner, row.key) for row in found]
+
+
+def at(number: int, minutes: int) -> InstantDue:
+    return InstantDue(number, "bank", NOW + timedelta(minutes=minutes))
+
+
+async def test_rows_fall_due_by_shard_time_owner_and_key(store: Store) -> None:
+    await save(
+        store, a_file("b", instants={1: at(1, -2), 2: at(2, 0), 3: at(3, 1)}), a_file("B", instants={9: at(9, -2)})
+    )
+    await save(store, a_file("a", instants={10: at(10, -2), 9: at(9, -2), 1: at(1, -5)}), shard=2)
+    expected = [(2, "a", 1), (2, "a", 9), (2, "a", 10), (3, "B", 9), (3, "b", 1), (3, "b", 2)]
+    assert await due(store, [3, 2, 5]) == [(shard, "instants", owner, key) for shard, owner, key in expected]
+    assert await due(store, [2]) == [(2, "instants", "a", key) for key in (1, 9, 10)]
+
+
+async def test_dates_fall_due_by_the_clock_of_the_lender_in_that_lane(store: Store) -> None:
+    await store.acquire(4, "one")
+    await save(store, a_file("d1", day=DayDue("bank", TODAY)), a_file("d2", day=DayDue("other", TODAY)))
+    await save(store, a_file("d3", day=DayDue("bank", YESTERDAY)), a_file("d4", day=DayDue("bank", TOMORROW)))
+    await save(store, a_file("d5", day=DayDue("bank", TODAY)), shard=4)
+    await save(store, a_file("d6", day=DayDue("unheard", date(1999, 1, 1))))
+    assert await due(store, [3, 4]) == []
+    await write(store, Effects(clocks={(3, "bank"): TODAY, (3, "other"): YESTERDAY}))
+    assert await due(store, [3, 4]) == [(3, "day", "d3", None), (3, "day", "d1", None)]
+    await write(store, Effects(clocks={(3, "other"): TODAY}))
+    assert await due(store, [3, 4]) == [(3, "day", owner, None) for owner in ("d3", "d1", "d2")]
+
+
+async def test_of_many_that_are_due_the_first_in_order_are_taken(store: Store) -> None:
+    await write(store, Effects(clocks={(3, "bank"): TODAY}))
+    for number in (4, 2, 0, 3, 1):
+        state = a_file(f"d{number}", day=DayDue("bank", TODAY), instants={n: at(n, 0) for n in (number, number + 10)})
+        await save(store, state)
+    expected = [(3, "day", "d0", None), (3, "day", "d1", None), (3, "day", "d2", None)]
+    expected += [(3, "instants", "d0", 0), (3, "instants", "d0", 10), (3, "instants", "d1", 1)]
+    assert await due(store, [3], limit=3) == expected
+
+
+async def test_a_due_row_is_taken_whole_and_stays_until_the_state_lets_it_go(store: Store) -> None:
+    state = a_file("d1", instants={1: at(1, 0)})
+    await save(store, state)
+    transaction = await store.begin()
+    [found] = await transaction.take_due(LAYOUT, [3], NOW, 10)
+    await transaction.commit()
+    assert found.row == at(1, 0)
+    assert await load(store, "d1") == state
+
+
+async def test_nothing_falls_due_for_an_owner_in_quarantine(store: Store) -> None:
+    await write(store, Effects(clocks={(3, "bank"): TODAY}, quarantined=[Quarantined(3, "d1", "l1", NOW)]))
+    for owner in ("d1", "d2"):
+        await save(store, a_file(owner, day=DayDue("bank", TODAY), instants={1: at(1, 0)}))
+    assert await due(store, [3]) == [(3, "day", "d2", None), (3, "instants", "d2", 1)]
+    await write(store, Effects(released=[("d1", "l1")]))
+    assert len(await due(store, [3])) == 4
+
+
+# Whether anything waits
+
+
+async def nothing(_store: Store, _site: Site) -> None:
+    """Leave the tables empty."""
+
+
+async def a_command_waits(_store: Store, site: Site) -> None:
+    await site.submit(a_command("c1"))
+
+
+async def an_instant_is_reached(store: Store, _site: Site) -> None:
+    await save(store, a_file("d1", instants={1: at(1, 0)}))
+
+
+async def an_instant_is_to_come(store: Store, _site: Site) -> None:
+    await save(store, a_file("d1", instants={1: at(1, 1)}))
+
+
+async def a_date_is_reached(store: Store, _site: Site) -> None:
+    await write(store, Effects(clocks={(3, "bank"): TODAY}))
+    await save(store, a_file("d1", day=DayDue("bank", TODAY)))
+
+
+async def a_date_is_reached_elsewhere(store: Store, _site: Site) -> None:
+    await write(store, Effects(clocks={(4, "bank"): TODAY, (3, "other"): TODAY}))
+    await save(store, a_file("d1", day=DayDue("bank", TODAY)))
+
+
+async def it_is_in_quarantine(store: Store, site: Site) -> None:
+    await a_date_is_reached(store, site)
+    await an_instant_is_reached(store, site)
+    await write(store, Effects(quarantined=[Quarantined(3, "d1", "l1", NOW)]))
+
+
+async def an_answered_command(store: Store, site: Site) -> None:
+    await a_command_waits(store, site)
+    await write(store, Effects(answers=[Answer("c1", "done", b"{}", NOW)]))
+
+
+@pytest.mark.parametrize(
+    ("arrange", "waits"),
+    [
+        (nothing, False),
+        (a_command_waits, True),
+        (an_answered_command, False),
+        (an_instant_is_reached, True),
+        (an_instant_is_to_come, False),
+        (a_date_is_reached, True),
+        (a_date_is_reached_elsewhere, False),
+        (it_is_in_quarantine, False),
+    ],
+)
+async def test_a_store_knows_whether_anything_waits(
+    stores: Site, store: Store, arrange: Callable[[Store, Site], Any], *, waits: bool
+) -> None:
+    await store.acquire(4, "one")
+    if arrange is it_is_in_quarantine:
+        await save(store, a_file("d2"))
+    await arrange(store, stores)
+    assert await store.has_work(LAYOUT, [3], NOW) is waits
+    assert await store.has_work(LAYOUT, [4], NOW) is False
+
+
+# Dead letters, quarantine, parking
+
+
+async def test_a_letter_is_kept_whole_and_only_once(stores: Site, store: Store) -> None:
+    letter = a_letter("l1", offset=9, field="data.amount")
+    await write(store, Effects(letters=[letter, a_letter("l2", owner="")]))
+    await write(store, Effects(letters=[letter._replace(reason="again")]))
+    transaction = await store.begin()
+    assert await transaction.letters(["l1", "l3"]) == {"l1": letter}
+    await transaction.rollback()
+    assert await stores.letter_status("l2") == "open"
+
+
+@pytest.mark.parametrize("status", ["replayed", "discarded"])
+async def test_a_resolved_letter_is_no_longer_open(stores: Site, store: Store, status: str) -> None:
+    await write(store, Effects(letters=[a_letter("l1"), a_letter("l2")]))
+    await write(store, Effects(resolved=[Resolved("l1", status, NOW, "operator/x", "why")]))
+    transaction = await store.begin()
+    assert set(await transaction.letters(["l1", "l2"])) == {"l2"}
+    await transaction.rollback()
+    assert await stores.letter_status("l1") == status
+
+
+async def test_letters_of_another_kind_of_actor_are_not_ours(stores: Site, store: Store) -> None:
+    await write(store, Effects(letters=[a_letter("l1")]))
+    transaction = await stores.store("ingress").begin()
+    assert await transaction.letters(["l1"]) == {}
+    assert await transaction.count_letters([3], NOW - timedelta(hours=1)) == {}
+    await transaction.rollback()
+
+
+async def test_letters_from_topics_are_counted_since_an_instant(store: Store) -> None:
+    letters = [a_letter(f"l{n}", buried_at=NOW + timedelta(minutes=n)) for n in range(4)]
+    letters += [a_letter("m", number=4), a_letter("due", lane=Lane("due", 3), offset=-1)]
+    await write(store, Effects(letters=letters))
+    transaction = await store.begin()
+    assert await transaction.count_letters([3, 4, 5], NOW - timedelta(seconds=1)) == {3: 4, 4: 1}
+    assert await transaction.count_letters([3], NOW + timedelta(minutes=1)) == {3: 2}
+    await transaction.rollback()
+
+
+async def test_a_quarantine_ends_with_its_last_letter(store: Store) -> None:
+    first = [Quarantined(3, "d1", "l1", NOW), Quarantined(3, "d1", "l2", NOW), Quarantined(3, "d2", "l3", NOW)]
+    await write(store, Effects(quarantined=first))
+    await write(store, Effects(quarantined=first[:1], released=[("d1", "l2"), ("d2", "l3"), ("d9", "l9")]))
+    transaction = await store.begin()
+    assert await transaction.quarantines(["d1", "d2"]) == {"d1": {"l1"}}
+    await transaction.rollback()
+
+
+async def test_parked_events_wait_in_the_order_in_which_they_came(store: Store) -> None:
+    await write(store, Effects(parked=[a_parked("d1", b"1"), a_parked("d2", b"x"), a_parked("d1", b"2")]))
+    await write(store, Effects(parked=[a_parked("d1", b"3")]))
+    transaction = await store.begin()
+    waiting = (await transaction.parked(["d1", "d3"]))["d1"]
+    await transaction.rollback()
+    assert [(each.number, each.owner, each.lane, each.offset, each.raw) for each in waiting] == [
+        tuple(a_parked("d1", raw)[1:]) for raw in (b"1", b"2", b"3")
+    ]
+    assert sorted({each.ordinal for each in waiting}) == [each.ordinal for each in waiting]
+    await write(store, Effects(unparked=[("d1", waiting[1].ordinal)], parked=[a_parked("d1", b"4")]))
+    transaction = await store.begin()
+    assert [each.raw for each in (await transaction.parked(["d1"]))["d1"]] == [b"1", b"3", b"4"]
+    await transaction.rollback()
+
+
+# Commands, history, operations
+
+
+async def test_commands_are_taken_oldest_first_until_they_are_answered(stores: Site, store: Store) -> None:
+    early, late = NOW - timedelta(seconds=1), NOW + timedelta(seconds=1)
+    commands = [a_command("b", at=late), a_command("c"), a_command("a"), a_command("z", at=early)]
+    for command in [*commands, a_command("elsewhere", number=4)]:
+        await stores.submit(command)
+    transaction = await store.begin()
+    assert await transaction.take_commands([3, 5], 10) == [commands[3], commands[2], commands[1], commands[0]]
+    assert await transaction.take_commands([3], 2) == [commands[3], commands[2]]
+    await transaction.write(Effects(answers=[Answer("z", "refused", b'{"detail": "no"}', NOW)]))
+    await transaction.commit()
+    transaction = await store.begin()
+    assert [each.id for each in await transaction.take_commands([3, 4], 10)] == ["a", "c", "elsewhere", "b"]
+    await transaction.rollback()
+    answers = await stores.answers()
+    assert (answers["z"], answers["a"]) == (("refused", {"detail": "no"}), ("pending", None))
+
+
+async def test_history_is_appended_in_order(stores: Site, store: Store) -> None:
+    rows = [
+        HistoryRow(
+            3, "d1", f"e{n}", "toy.told", n, "system", "c", NOW, NOW + timedelta(hours=n), b'{"n": [1, "\xc3\xbc"]}'
+        )
+        for n in range(3)
+    ]
+    await write(store, Effects(history=rows[:2]))
+    await write(store, Effects(history=rows[2:]))
+    assert await stores.history() == [(*row[:-1], {"n": [1, "ü"]}) for row in rows]
+
+
+async def test_a_history_that_cannot_be_kept_is_said_to_be_so(stores: Site, store: Store) -> None:
+    row = HistoryRow(3, "d1", "e", "toy.told", 1, "system", "c", NOW, NOW, rb'{"n": "\u0000"}')
+    with pytest.raises(UnsavableError):
+        await write(store, Effects(history=[row]))
+    assert await stores.history() == []
+
+
+async def test_operations_are_logged_in_order(stores: Site, store: Store) -> None:
+    await write(store, Effects(operations=[Operation(3, NOW, "a", "x", "1"), Operation(4, NOW, "b", "y", "2")]))
+    assert await stores.operations() == [(3, "a", "x", "1"), (4, "b", "y", "2")]
