@@ -2,10 +2,13 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+
+import uvloop
 
 from services import demo, live, local, replay
 from services.installed import DECLARATIONS, declared
@@ -37,13 +40,21 @@ def main(arguments: Sequence[str]) -> int:
     """Run a command; 0, or 2 with one line on standard error."""
     chosen = _parser().parse_args(arguments)
     try:
-        asyncio.run(chosen.start(chosen))
+        _spare_the_collector()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(chosen.start(chosen))
     except EXPECTED as error:
         sys.stderr.write(f"fairdue: {str(error).splitlines()[0]}\n")
         return 2
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _spare_the_collector() -> None:
+    """Events and states are frozen and acyclic: looking through them for cycles costs a fifth of the time."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
 
 
 async def _demo(chosen: argparse.Namespace) -> None:

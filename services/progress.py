@@ -1,4 +1,4 @@
-"""A progress bar with the business date and the rate: redrawn on a terminal, a line now and then elsewhere."""
+"""A progress bar with the business date and the rate: redrawn on a terminal, a line a step elsewhere."""
 
 import sys
 import time
@@ -6,9 +6,6 @@ from datetime import date
 from typing import TextIO
 
 WIDTH = 30
-LINE_EVERY = 10.0
-"""Seconds between lines where there is no terminal to redraw."""
-
 
 class Progress:
     """Shows how far a stepped run is."""
@@ -16,7 +13,7 @@ class Progress:
     def __init__(self, steps: int, unit: str, out: TextIO | None = None) -> None:
         """`steps` in all; `unit` is what is counted beside them."""
         self._steps, self._unit, self._out = steps, unit, out or sys.stderr
-        self._started = self._shown = time.monotonic()
+        self._started = time.monotonic()
         self._counted_from: int | None = None
 
     def show(self, done: int, business_date: date, count: int) -> None:
@@ -24,9 +21,6 @@ class Progress:
         if self._counted_from is None:
             self._counted_from = count
         now = time.monotonic()
-        if not self._out.isatty() and now - self._shown < LINE_EVERY and done < self._steps:
-            return
-        self._shown = now
         rate = (count - self._counted_from) / max(now - self._started, 0.001)
         full = WIDTH * done // max(self._steps, 1)
         bar = "█" * full + "·" * (WIDTH - full)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from zlib import crc32
 
 import asyncpg
 
@@ -22,7 +23,6 @@ from shared.embedded.kafka_server import KafkaServer
 from shared.messaging.broker import Broker, Lane, Outgoing, Writer
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.embedded_log import EmbeddedLog
-from shared.messaging.partitioner import partition_of
 from shared.postgres.databases import STEPPER
 from shared.settings import SERVICES, Settings
 from shared.stepped import Stepper
@@ -67,7 +67,7 @@ class Run:
         while chunk := list(islice(remaining, AT_ONCE)):
             batches: dict[Lane, list[Outgoing]] = {}
             for each in chunk:
-                lane = Lane(core_banking.TOPIC, partition_of(each.event_id, self._partitions))
+                lane = Lane(core_banking.TOPIC, crc32(each.event_id.encode()) % self._partitions)
                 batches.setdefault(lane, []).append(self._record(each))
             await self._writer.append(batches)
             self.sent += len(chunk)

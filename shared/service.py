@@ -44,7 +44,11 @@ class TryLater(Exception):  # noqa: N818  # the name is the decision: nothing is
 
 def decode_fact(record: Record) -> Event[Any] | None:
     """Decode a record of our own topics, None where its type is not known here. Raises Rejected."""
-    name = next((value.decode() for header, value in record.headers if header == "type"), None)
+    name = None
+    for header, value in record.headers:
+        if header == "type":
+            name = value.decode()
+            break
     try:
         return catalogue.decode(record.value, name)
     except msgspec.DecodeError as error:

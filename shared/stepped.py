@@ -17,6 +17,7 @@ from shared.messaging.broker import Broker, Lane, Record
 from shared.messaging.control import control_topic
 from shared.messaging.loop import AWAY, actors_of
 from shared.messaging.reading import Reading
+from shared.messaging.turn import Turned
 from shared.messaging.worker import Worker
 from shared.service import TryLater
 from shared.ticks import Ticks
@@ -49,6 +50,7 @@ class Stepper:
         self._broker, self._ticks = broker, ticks
         self._driven = [_Driven(worker, _readings(worker, broker)) for worker in workers]
         self.applied = 0
+        self._flush: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Take every actor; what a killed run had told but not published is published now."""
@@ -104,6 +106,7 @@ class Stepper:
             moved += await self._drain_topic(worker, reading, lanes, ends)
         moved += await self._drain_tables(worker)
         gaps = worker.ask_for_gaps()
+        await self._publishing()
         await worker.flush()
         return moved + gaps
 
@@ -124,17 +127,33 @@ class Stepper:
 
     async def _turn(self, worker: Worker, records: Sequence[Record]) -> None:
         turned = await worker.turn(records)
-        if turned is not None:
-            self.applied += turned.counts["applied"]
+        self._count(turned)
+        await self._publish(worker)
+
+    def _count(self, turned: Turned | None) -> int:
+        if turned is None:
+            return 0
+        self.applied += turned.counts["applied"]
+        return turned.took_commands + turned.took_due
+
+    async def _publish(self, worker: Worker) -> None:
+        """Publish beside the next turn, but not more than one turn behind: memory stays flat."""
+        await self._publishing()
+        self._flush = asyncio.create_task(worker.flush())
+
+    async def _publishing(self) -> None:
+        flush, self._flush = self._flush, None
+        if flush is not None:
+            await flush
 
     async def _drain_tables(self, worker: Worker) -> int:
         moved = 0
         while await worker.has_work():
-            turned = await worker.turn((), commands=worker.batch, due=worker.batch)
-            if turned is None or not turned.took_commands + turned.took_due:
+            took = self._count(await worker.turn((), commands=worker.batch, due=worker.batch))
+            await self._publish(worker)
+            if not took:
                 break
-            self.applied += turned.counts["applied"]
-            moved += turned.took_commands + turned.took_due
+            moved += took
         return moved
 
     async def close(self) -> None:

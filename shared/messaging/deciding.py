@@ -19,7 +19,7 @@ from shared.contracts.envelope import BusinessDateFact, Event, Moment, Told, der
 from shared.contracts.quarantine import DebtorQuarantined, DebtorReleased, Refusal, Resolution
 from shared.messaging.broker import Lane
 from shared.messaging.frames import pack_due, pack_record
-from shared.messaging.inputs import DUE_TOPIC, Input, due_content
+from shared.messaging.inputs import DUE_TOPIC, Input, due_content, without_nul
 from shared.messaging.layout import State
 from shared.messaging.store import (
     Answer,
@@ -216,14 +216,20 @@ class Deciding:
             lane=lane,
             offset=offset,
             lender_id=refusal.lender_id or (event.lender_id if event else ""),
-            owner=refusal.owner if self.kind.refusal is not None else item.owner,
+            owner=self._refused_owner(item, refusal),
             event_id=event_id,
             event_type=event.type if event else "",
-            reason=refusal.reason,
-            field=refusal.field,
+            reason=without_nul(refusal.reason),
+            field=without_nul(refusal.field),
             raw=self.seal(raw, letter_id),
             buried_at=self.now,
         )
+
+    def _refused_owner(self, item: Input, refusal: Rejected) -> str:
+        """The debtor to be set apart: at an edge, whom the refusal or else the event itself names."""
+        if self.kind.refusal is None:
+            return item.owner
+        return refusal.owner or (item.event.debtor_id if item.event else "")
 
     def _cause(self, item: Input, refusal: Rejected, letter: Letter) -> Event[Any]:
         """What stands in for an event that could not be read, as the cause of what is told about it."""
@@ -253,11 +259,12 @@ class Deciding:
         """Lift one reason; with the last one, what is parked is applied in order, before anything newer."""
         self.effects.released.append((owner, letter_id))
         self.quarantines.setdefault(owner, set()).discard(letter_id)
-        waiting = [(parked.ordinal, item) for parked, item in self.loaded.parked.get(owner, [])]
+        parked = [(each.ordinal, item) for each, item in self.loaded.parked.get(owner, [])]
+        waiting = [(ordinal, item) for ordinal, item in parked if (owner, ordinal) not in self.effects.unparked]
         waiting += [(0, item) for item in self._waiting.pop(owner, [])]
         for ordinal, item in waiting:
             self._unpark(owner, ordinal, item)
-        if self.kind.output and not self.quarantines[owner]:
+        if self.kind.output:
             told = Told(DebtorReleased(service=self.service, letter_id=letter_id), debtor_id=owner)
             self.telling.tell(number, cause, told, f"released/{letter_id}")
 
@@ -329,7 +336,8 @@ class Deciding:
     def _letter_of(self, item: Input) -> tuple[Letter, Input]:
         wanted = text_of(item, "letter_id")
         tried = self.loaded.letters.get(wanted)
-        if tried is None or tried.letter is None:
+        gone = any(resolved.letter_id == wanted for resolved in self.effects.resolved)
+        if tried is None or tried.letter is None or gone:
             raise Rejected("no open dead letter has this id", field="letter_id")
         return tried.letter, tried
 
@@ -393,5 +401,5 @@ class Deciding:
 
 def text_of(item: Input, name: str) -> str:
     """A text field of a command's body, empty where there is none."""
-    content = msgspec.json.decode(item.command.body, type=dict[str, Any]) if item.command else {}
-    return str(content.get(name, ""))
+    content = msgspec.json.decode(item.command.body) if item.command else {}
+    return str(content.get(name, "")) if isinstance(content, dict) else ""

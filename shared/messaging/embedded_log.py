@@ -16,15 +16,7 @@ import cramjam
 import msgspec
 
 from shared.messaging import embedded_log_queries as queries
-from shared.messaging.broker import (
-    BrokerUnavailableError,
-    Headers,
-    Lane,
-    OffsetGoneError,
-    Outgoing,
-    Record,
-    TopicSpec,
-)
+from shared.messaging.broker import BrokerUnavailableError, Headers, Lane, OffsetGoneError, Outgoing, Record, TopicSpec
 from shared.messaging.topics import refuse_mismatch
 
 _CHANNEL: Final = "fairdue_log"
@@ -94,9 +86,13 @@ class _Link:
         connection: Any = await asyncpg.connect(
             self._dsn, timeout=_CONNECT_SECONDS, command_timeout=_COMMAND_SECONDS, server_settings=_SETTINGS
         )
-        if self._listener is not None:
-            connection.add_termination_listener(self._listener)
-            await connection.add_listener(_CHANNEL, self._listener)
+        try:
+            if self._listener is not None:
+                connection.add_termination_listener(self._listener)
+                await connection.add_listener(_CHANNEL, self._listener)
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
     def drop(self) -> None:

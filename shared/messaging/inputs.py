@@ -37,15 +37,22 @@ def from_record(kind: ActorKind, number: int, record: Record) -> Input | None:
         return None
     try:
         event = kind.decode(record)
+        owner = kind.owner_of(event) if event is not None else ""
     except Rejected as refusal:
         return Input(number, _key_of(record), refused=refusal, record=record)
-    if event is None:
-        return None
-    return Input(number, kind.owner_of(event), event=event, record=record)
+    except Exception as error:  # noqa: BLE001  # whatever bytes do to a decoder must cost one event, not the lane
+        refusal = Rejected(f"{type(error).__name__} while reading")
+        return Input(number, _key_of(record), refused=refusal, record=record)
+    return None if event is None else Input(number, owner, event=event, record=record)
 
 
 def _key_of(record: Record) -> str:
-    return (record.key or b"").decode("utf-8", "replace")
+    return without_nul((record.key or b"").decode("utf-8", "replace"))
+
+
+def without_nul(text: str) -> str:
+    """A text as a database takes it."""
+    return text.replace("\x00", "\ufffd")
 
 
 def from_due(kind: ActorKind, due: DueRow, now: datetime) -> Input:

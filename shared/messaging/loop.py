@@ -17,13 +17,13 @@ from shared.messaging.broker import Broker, BrokerUnavailableError, Record
 from shared.messaging.control import control_topic
 from shared.messaging.leases import Leases
 from shared.messaging.reading import Reading
-from shared.messaging.store import StaleCursorError, StoreUnavailableError
+from shared.messaging.store import StaleCursorError, StoreUnavailableError, UnsavableError
 from shared.messaging.worker import Worker
 from shared.service import SHARDS, ActorKind, TryLater
 
 log = structlog.get_logger(__name__)
 
-AWAY = (BrokerUnavailableError, StoreUnavailableError, StaleCursorError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+AWAY = (BrokerUnavailableError, StoreUnavailableError, StaleCursorError, UnsavableError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 """What is waited for, never dead-lettered."""
 
 WATERMARK_EVERY = 5.0

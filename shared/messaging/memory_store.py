@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.messaging.broker import Lane
 from shared.messaging.layout import Key, Layout, Row, State, Table
-from shared.messaging.rows import differences, holds_nul, row_of, tally, values
+from shared.messaging.rows import differences, holds_nul, reader_of, tally, writer_of
 from shared.messaging.store import (
     Change,
     Command,
@@ -30,6 +30,9 @@ from shared.messaging.store import (
     StoreUnavailableError,
     UnsavableError,
 )
+
+
+LARGEST = 2**63 - 1
 
 
 @dataclass(slots=True)
@@ -383,10 +386,20 @@ def _is_loaded(table: Table, row: Row, place: tuple[str, Key], named: Collection
 
 
 def _stored(table: Table, row: Row) -> Row:
-    """The row as a database would give it back. Raises UnsavableError."""
+    """The row as a database would give it back. Raises UnsavableError for what PostgreSQL would refuse."""
+    cells = writer_of(table)(row)
+    for cell in cells:
+        if isinstance(cell, str):
+            _refuse_text(cell)
+        elif isinstance(cell, int) and not -LARGEST - 1 <= cell <= LARGEST:
+            raise UnsavableError("a number is beyond 64 bits")
+    return reader_of(table)(cells)
+
+
+def _refuse_text(text: str) -> None:
+    if "\x00" in text:
+        raise UnsavableError("a text holds a NUL character")
     try:
-        cells = values(table, row)
-        "".join(cell for cell in cells if isinstance(cell, str)).encode()
-        return row_of(table, cells)
+        text.encode()
     except UnicodeEncodeError as error:
         raise UnsavableError(type(error).__name__) from error

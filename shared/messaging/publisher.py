@@ -58,12 +58,11 @@ class Publisher:
         batches: dict[Lane, list[Outgoing]] = {}
         for facts in taken:
             batches.setdefault(facts.lane, []).extend(records_of(f"{self._source}/{facts.number}", facts))
-        notices = self._notices if count == len(self._pending) else []
+        notices = list(self._notices) if count == len(self._pending) else []
         for lane, record in notices:
             batches.setdefault(lane, []).append(record)
         await self._append(batches)
-        if notices:
-            self._notices = []
+        del self._notices[: len(notices)]
         for facts in taken:
             self._acknowledge(facts)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -23,7 +24,6 @@ PLAIN: Mapping[type, str] = {
     datetime: "timestamptz",
     bytes: "bytea",
 }
-LARGEST = 2**63 - 1
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -47,11 +47,11 @@ def columns_of(table: Table) -> tuple[Column, ...]:
 def _column(name: str, hint: Any) -> Column:
     bare = _without_none(hint)
     if bare in PLAIN:
-        return Column(name, PLAIN[bare], _checked if bare is int else _clean if bare is str else None, None)
+        return Column(name, PLAIN[bare], None, None)
     if isinstance(bare, type) and issubclass(bare, StrEnum):
         return Column(name, "text", None, bare)
     decode = msgspec.json.Decoder(hint).decode
-    return Column(name, "jsonb", _json, lambda value: None if value is None else decode(value))
+    return Column(name, "jsonb", _json, decode)
 
 
 def _without_none(hint: Any) -> Any:
@@ -59,18 +59,6 @@ def _without_none(hint: Any) -> Any:
         given = [each for each in typing.get_args(hint) if each is not type(None)]
         return given[0] if len(given) == 1 else hint
     return hint
-
-
-def _checked(value: int | None) -> int | None:
-    if value is not None and not -LARGEST - 1 <= value <= LARGEST:
-        raise UnsavableError("an amount or number is beyond 64 bits")
-    return value
-
-
-def _clean(value: str | None) -> str | None:
-    if value is not None and "\x00" in value:
-        raise UnsavableError("a text holds a NUL character")
-    return value
 
 
 def _json(value: Any) -> str | None:
@@ -90,23 +78,50 @@ def holds_nul(text: str) -> bool:
     return "\\u0000" in text and _NUL.search(text) is not None
 
 
+@cache
+def writer_of(table: Table) -> Callable[[Row], tuple[Any, ...]]:
+    """A function from a row to its column values, which raises UnsavableError; what the database refuses, it refuses."""
+    columns = columns_of(table)
+    turned = [(place, column.write) for place, column in enumerate(columns) if column.write is not None]
+    take = attrgetter(*table.columns) if len(columns) > 1 else lambda row: (getattr(row, table.columns[0]),)
+    if not turned:
+        return take
+
+    def write(row: Row) -> tuple[Any, ...]:
+        cells = list(take(row))
+        for place, turn in turned:
+            cells[place] = turn(cells[place])
+        return tuple(cells)
+
+    return write
+
+
+@cache
+def reader_of(table: Table) -> Callable[[Sequence[Any]], Row]:
+    """A function from column values to a row."""
+    make = table.row
+    turned = [(place, column.read) for place, column in enumerate(columns_of(table)) if column.read is not None]
+    if not turned:
+        return lambda cells: make(*cells)
+
+    def read(cells: Sequence[Any]) -> Row:
+        turning = list(cells)
+        for place, turn in turned:
+            if turning[place] is not None:
+                turning[place] = turn(turning[place])
+        return make(*turning)
+
+    return read
+
+
 def values(table: Table, row: Row) -> tuple[Any, ...]:
     """A row as column values. Raises UnsavableError."""
-    return tuple(
-        getattr(row, column.name) if column.write is None else column.write(getattr(row, column.name))
-        for column in columns_of(table)
-    )
+    return writer_of(table)(row)
 
 
 def row_of(table: Table, cells: Sequence[Any]) -> Row:
     """Column values as a row."""
-    columns = columns_of(table)
-    return table.row(
-        *(
-            cell if column.read is None or cell is None else column.read(cell)
-            for column, cell in zip(columns, cells, strict=True)
-        )
-    )
+    return reader_of(table)(cells)
 
 
 @dataclasses.dataclass(slots=True)

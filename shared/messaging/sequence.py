@@ -6,6 +6,7 @@ is a duplicate, the next one is new, anything further is a gap. While a gap stan
 until the missing number comes: the source re-emits from there to its head.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -16,6 +17,7 @@ from shared.messaging.store import Gap, Mark, Source, Standing
 
 LANE_HEADER = "lane"
 WATERMARK_HEADER = "told-up-to"
+_POSITION = re.compile(r"([^ \x00]+/[0-9]{1,9}) ([0-9]{1,9}) ([0-9]{1,18})")
 
 
 class Position(NamedTuple):
@@ -36,7 +38,10 @@ class Verdict(Enum):
 
 def header(headers: Headers, name: str) -> str | None:
     """The text of a header, None where it is absent."""
-    return next((value.decode("utf-8", "replace") for key, value in headers if key == name), None)
+    for key, value in headers:
+        if key == name:
+            return value.decode("utf-8", "replace")
+    return None
 
 
 def position_header(position: Position, name: str = LANE_HEADER) -> tuple[str, bytes]:
@@ -46,11 +51,8 @@ def position_header(position: Position, name: str = LANE_HEADER) -> tuple[str, b
 
 def position_of(headers: Headers, name: str = LANE_HEADER) -> Position | None:
     """Read the position from a record's headers; None where there is none, or none that can be read."""
-    match (header(headers, name) or "").split(" "):
-        case [source, incarnation, seq] if incarnation.isdecimal() and seq.isdecimal():
-            return Position(source, int(incarnation), int(seq))
-        case _:
-            return None
+    found = _POSITION.fullmatch(header(headers, name) or "")
+    return None if found is None else Position(found[1], int(found[2]), int(found[3]))
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from shared.messaging.layout import Key, Layout, Row, State, Table
-from shared.messaging.rows import Differences, columns_of, differences, row_of, tally, values
+from shared.messaging.rows import Differences, columns_of, differences, reader_of, tally, writer_of
 from shared.messaging.store import Change, DueRow
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -30,22 +30,18 @@ async def load_rows(
         if table.settled and named.get(name):
             rows += await connection.fetch(_select_named(layout.owner, table), *_named_arrays(table, named[name]))
         _gather(content, name, table, rows)
-    return {owner: _state(layout, owner, fields) for owner, fields in content.items()}
+    nothing = {name: layout.none_of(table) for name, table in layout.tables.items()}
+    return {owner: layout.state(owner, **{**nothing, **fields}) for owner, fields in content.items()}
 
 
 def _gather(content: dict[str, dict[str, Any]], name: str, table: Table, rows: Sequence[asyncpg.Record]) -> None:
+    read, key_of = reader_of(table), table.key_of
     for record in rows:
-        owner, *cells = record
-        row = row_of(table, cells)
+        row = read(record[1:])
         if table.key:
-            content[owner].setdefault(name, {})[table.key_of(row)] = row
+            content[record[0]].setdefault(name, {})[key_of(row)] = row
         else:
-            content[owner][name] = row
-
-
-def _state(layout: Layout, owner: str, fields: Mapping[str, Any]) -> State:
-    given = {name: fields.get(name, layout.none_of(table)) for name, table in layout.tables.items()}
-    return layout.state(owner, **given)
+            content[record[0]][name] = row
 
 
 def _named_arrays(table: Table, named: Collection[tuple[str, Key]]) -> list[list[Any]]:
@@ -85,7 +81,8 @@ async def save_table(connection: Connection, layout: Layout, name: str, changes:
         keys = [(owner, *_key_cells(table, key)) for owner, key in sorted(found.deletes, key=str)]
         await connection.execute(_delete(layout.owner, table), *_columns(keys))
     if found.updates:
-        rows = [(owner, *values(table, row)) for owner, row in found.updates]
+        write = writer_of(table)
+        rows = [(owner, *write(row)) for owner, row in found.updates]
         await connection.execute(_update(layout.owner, table), *_columns(rows))
     if found.inserts:
         await _insert(connection, layout, table, found)
@@ -93,14 +90,16 @@ async def save_table(connection: Connection, layout: Layout, name: str, changes:
 
 async def _insert(connection: Connection, layout: Layout, table: Table, found: Differences) -> None:
     ordered = found.inserts if table.use == "journal" else sorted(found.inserts, key=lambda each: each[1])
-    rows = [(shard, owner, *values(table, row)) for shard, owner, row in ordered]
+    write = writer_of(table)
+    rows = [(shard, owner, *write(row)) for shard, owner, row in ordered]
     columns = ["shard", layout.owner, *table.columns]
     await connection.copy_records_to_table(table.name, records=rows, columns=columns)
 
 
 async def _add_up(connection: Connection, table: Table, found: Differences) -> None:
     sums = tally(table, found.inserts)
-    rows = [(shard, *values(table, row)) for (shard, _), row in sorted(sums.items(), key=lambda each: str(each[0]))]
+    write = writer_of(table)
+    rows = [(shard, *write(row)) for (shard, _), row in sorted(sums.items(), key=lambda each: str(each[0]))]
     if rows:
         await connection.execute(_tally(table), *_columns(rows))
 
@@ -177,7 +176,7 @@ def _is_dated(table: Table) -> bool:
 
 def _due(name: str, table: Table, record: asyncpg.Record) -> DueRow:
     shard, owner, *cells = record
-    row: Row = row_of(table, cells)
+    row: Row = reader_of(table)(cells)
     return DueRow(shard, owner, name, table.key_of(row), row)
 
 

@@ -23,6 +23,7 @@ from shared.messaging.store import (
     CursorMove,
     Effects,
     Gap,
+    Operation,
     Out,
     Parked,
     Source,
@@ -149,7 +150,8 @@ class Turn:
             await transaction.move_cursors(admitted.moves)
         inputs, taken = await self._inputs(transaction, standings, batch, admitted, now)
         if only is not None:
-            inputs = [item for item in inputs if item.owner in only]
+            letters = await self._letters(transaction, inputs, now)
+            inputs = [item for item in inputs if item.owner in only or _tried_owner(item, letters) in only]
         loaded = await self._load(transaction, standings, inputs, now)
         deciding = Deciding(self.service, self.kind, now, loaded, self._seal, condemned)
         deciding.decide(inputs)
@@ -174,13 +176,15 @@ class Turn:
 
     # -- steps 1 and 2 -------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _admit(standings: Mapping[int, Standing], batch: Batch) -> _Admitted:
+    def _admit(self, standings: Mapping[int, Standing], batch: Batch) -> _Admitted:
         admitted = _Admitted({}, {}, list(batch.jumps))
         for number, records in batch.records.items():
             standing = standings[number]
             admission = admitted.admissions.setdefault(number, Admission(standing))
-            admitted.fresh[number] = [each for each in records if _is_fresh(admission, each, admitted.counts)]
+            numbered = not self.kind.is_edge  # the bank's headers are its own affair
+            admitted.fresh[number] = [
+                each for each in records if not numbered or _is_fresh(admission, each, admitted.counts)
+            ]
             ends = {record.lane: record.offset + 1 for record in records}
             admitted.moves += [
                 CursorMove(number, lane, standing.cursors.get(lane), end) for lane, end in ends.items()
@@ -288,6 +292,7 @@ class Turn:
             if total > self.limits.letters:
                 reason = f"{total} dead letters within {self.limits.window}"
                 deciding.effects.stops.append(Stop(number, reason, now))
+                deciding.effects.operations.append(Operation(number, now, "system", "stopped", reason))
                 turned.standings[number] = dataclasses.replace(turned.standings[number], stopped=reason)
 
     # -- one owner that cannot be saved --------------------------------------------------------------------------
@@ -313,7 +318,8 @@ class Turn:
         try:
             await self._fence(transaction, standings)
             inputs, _ = await self._inputs(transaction, standings, batch, self._admit(standings, batch), now)
-            return {item.owner for item in inputs if item.owner}
+            letters = await self._letters(transaction, inputs, now)
+            return {item.owner for item in (*inputs, *letters.values()) if item.owner}
         finally:
             await transaction.rollback()
 
@@ -356,6 +362,12 @@ def _letter_id(item: Input) -> str:
     return text_of(item, "letter_id")
 
 
+def _tried_owner(item: Input, letters: Mapping[str, Input]) -> str:
+    """Whose event a command about a dead letter would apply."""
+    about = item.command is not None and item.command.name in _ABOUT_LETTERS
+    return letters[_letter_id(item)].owner if about and _letter_id(item) in letters else ""
+
+
 def _released_by(inputs: Iterable[Input], letters: Mapping[str, Input]) -> set[str]:
     """Whose parked events this turn may release."""
     resolved = {item.owner for item in inputs if item.event is not None and isinstance(item.event.data, Resolution)}
@@ -363,14 +375,22 @@ def _released_by(inputs: Iterable[Input], letters: Mapping[str, Input]) -> set[s
 
 
 def _is_fresh(admission: Admission, record: Record, counts: Counter[str]) -> bool:
+    position = position_of(record.headers)
+    if position is None:
+        return _is_unnumbered(admission, record, counts)
+    verdict = admission.judge(record.lane, position)
+    counts[verdict.value] += 1
+    return verdict is Verdict.NEW
+
+
+def _is_unnumbered(admission: Admission, record: Record, counts: Counter[str]) -> bool:
+    """A bank's record is always new to us; a watermark is no event, but may show that something is missing."""
     told = position_of(record.headers, WATERMARK_HEADER)
     if told is not None:
         admission.seen(record.lane, told)
         return False
-    position = position_of(record.headers)
-    verdict = Verdict.NEW if position is None else admission.judge(record.lane, position)
-    counts[verdict.value] += 1
-    return verdict is Verdict.NEW
+    counts[Verdict.NEW.value] += 1
+    return True
 
 
 def _moved(standings: Mapping[int, Standing], moves: Sequence[CursorMove], effects: Effects) -> dict[int, Standing]:

@@ -1,0 +1,403 @@
+"""One turn: what is applied, what is buried, what waits, and what is told of it."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from shared.contracts.ingress import EventRefused, RefusalResolved
+from shared.contracts.outreach import HoldReleased
+from shared.messaging.broker import Lane
+from shared.messaging.store import UnsavableError
+from shared.messaging.turn import Limits
+from shared.service import Rejected, TryLater
+from tests.unit.messaging import toy
+from tests.unit.messaging.toy import BROKEN, KIND, LATER, NOW, TODAY, TOO_MUCH, Bench, Day, Greeted, Refused, Resolved
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return await Bench().ready()
+
+
+# Applying
+
+
+async def test_events_are_applied_in_order_and_told_one_by_one(bench: Bench) -> None:
+    turned = await bench.play(*bench.added(1, 2, 3), *bench.added(5, debtor_id="d2"))
+    assert (bench.applied(), bench.total(), bench.total("d2")) == ([1, 2, 3], (6, 3), (5, 1))
+    assert bench.facts() == [("d1", "1"), ("d1", "2"), ("d1", "3"), ("d2", "5")]
+    assert toy.lanes_of(turned.facts) == [(Lane("toy.out", 3), 1, 4)]
+    assert turned.counts["applied"] == 4
+
+
+async def test_an_event_of_a_type_that_is_not_handled_is_passed_over(bench: Bench) -> None:
+    unknown = replace(bench.record(toy.Added(amount=1)), headers=(("type", b"toy.later"),))
+    await bench.play(unknown, *bench.added(2))
+    assert (bench.applied(), bench.letters()) == ([2], [])
+    assert bench.standings[3].cursors == {Lane("toy.in", 3): 2}
+
+
+async def test_an_event_of_the_whole_lane_needs_no_owner(bench: Bench) -> None:
+    await bench.play(bench.record(Greeted(name="hello"), ""))
+    assert bench.facts() == [("", "hello")]
+
+
+async def test_a_business_date_moves_the_lane_and_is_said_once(bench: Bench) -> None:
+    yesterday = TODAY - timedelta(days=1)
+    days = [bench.record(Day(business_date=day), "") for day in (TODAY, TODAY, yesterday)]
+    turned = await bench.play(*days)
+    await bench.play(bench.record(Day(business_date=TODAY), ""))
+    assert bench.facts() == [("", "2031-05-06")]
+    assert bench.standings[3].clocks == {"bank": TODAY}
+    assert turned.counts["repeated_dates"] == 2
+
+
+# What cannot be applied
+
+
+UNREADABLE = b'{"id":"e","type":"toy.added","lender_id":"bank","occurred_at":true,"data":{"amount":1}}'
+FAILING: list[Any] = [
+    pytest.param(toy.Added(amount=-1), ("must not be negative", "data.amount"), id="a handler rejects it"),
+    pytest.param(toy.Added(amount=BROKEN), ("ZeroDivisionError in on_amount", ""), id="a handler fails"),
+    pytest.param(b"\xff not JSON", ("cannot be read", ""), id="it is not JSON"),
+    pytest.param(UNREADABLE, ("cannot be read", "$.occurred_at"), id="a field is bad"),
+    pytest.param(toy.Added(amount=TOO_MUCH), ("cannot be saved: a number is beyond 64 bits", ""), id="it cannot be kept"),
+]
+
+
+@pytest.mark.parametrize(("bad", "why"), FAILING)
+async def test_a_bad_event_is_buried_its_debtor_set_apart_and_its_neighbours_applied(
+    bench: Bench, bad: Any, why: tuple[str, str]
+) -> None:
+    await bench.play(*bench.added(1), *bench.added(7, debtor_id="d2"))
+    turned = await bench.play(
+        *bench.added(2, debtor_id="d2"), bench.record(bad), *bench.added(3, 4), *bench.added(5, debtor_id="d2")
+    )
+    assert bench.letters() == [(*why, "d1", "open")]
+    assert bench.in_quarantine() == {"d1"}
+    assert (bench.applied(), bench.applied("d2")) == ([1], [7, 2, 5])
+    assert bench.parked() == [4, 5]
+    assert bench.facts()[2:] == [("d2", "2"), ("d1", "DebtorQuarantined"), ("d2", "5")]
+    assert (turned.counts["buried"], turned.counts["parked"]) == (1, 2)
+
+
+async def test_a_handler_that_fails_is_tried_three_times(bench: Bench) -> None:
+    tries: list[int] = []
+
+    def fails_at_first(state: Any, event: Any, now: Any) -> Any:
+        tries.append(1)
+        if len(tries) < 3:
+            raise ZeroDivisionError
+        return toy.on_amount(state, event, now)
+
+    bench.turn.kind = replace(KIND, handlers={toy.Added: fails_at_first})
+    turned = await bench.play(*bench.added(1))
+    assert (len(tries), bench.applied(), turned.failures) == (3, [1], [])
+    tries.clear()
+    bench.turn.kind = replace(KIND, handlers={toy.Added: lambda *_: tries.append(1) or 1 // 0})
+    turned = await bench.play(*bench.added(2))
+    assert (len(tries), len(bench.letters())) == (3, 1)
+    assert [failure.split(" at ")[0] for failure in turned.failures] == ["ZeroDivisionError"]
+
+
+async def test_later_undoes_the_whole_turn(bench: Bench) -> None:
+    batch = [*bench.added(1), *bench.added(LATER), bench.record(b"bad", "d2")]
+    with pytest.raises(TryLater):
+        await bench.play(*batch)
+    assert (bench.applied(), bench.letters(), bench.facts()) == ([], [], [])
+    assert bench.standings[3].cursors == {}
+
+
+async def test_a_decoder_that_fails_costs_one_event(bench: Bench) -> None:
+    def fails(record: Any) -> Any:
+        return toy.decode(record) if record.value != b"bad" else b"\xff".decode()
+
+    bench.turn.kind = replace(KIND, decode=fails)
+    await bench.play(bench.record(b"bad"), *bench.added(1, debtor_id="d2"))
+    assert bench.letters() == [("UnicodeDecodeError while reading", "", "d1", "open")]
+    assert bench.applied("d2") == [1]
+
+
+@pytest.mark.parametrize("key", [pytest.param("a\x00b", id="a NUL"), pytest.param("\ufffd", id="no UTF-8")])
+async def test_a_key_that_cannot_be_kept_costs_one_event(bench: Bench, key: str) -> None:
+    record = replace(bench.record(b"bad"), key=key.encode() if "\x00" in key else b"\xff")
+    await bench.play(record, *bench.added(1, debtor_id="d2"))
+    [(_, _, owner, _)] = bench.letters()
+    assert "\x00" not in owner
+    assert bench.applied("d2") == [1]
+
+
+async def test_a_reason_is_kept_without_what_a_database_refuses(bench: Bench) -> None:
+    def rejects(_record: Any) -> Any:
+        raise Rejected("Invalid value 'a\x00b'", field="x\x00")
+
+    bench.turn.kind = replace(KIND, decode=rejects)
+    await bench.play(bench.record(b"bad"))
+    assert "\x00" not in "".join(bench.letters()[0])
+
+
+async def test_a_whole_lanes_event_that_fails_sets_nobody_apart(bench: Bench) -> None:
+    await bench.play(bench.record(Greeted(name="broken"), ""), *bench.added(1))
+    assert bench.letters() == [("ZeroDivisionError in on_lane", "", "", "open")]
+    assert (bench.in_quarantine(), bench.applied()) == (set(), [1])
+
+
+# Resolving
+
+
+async def apart(bench: Bench) -> str:
+    """A debtor with one letter and two parked events."""
+    await bench.play(*bench.added(1, -1, 3, 4))
+    return bench.letter_ids()[0]
+
+
+async def test_events_of_later_turns_are_parked_behind(bench: Bench) -> None:
+    await apart(bench)
+    await bench.play(*bench.added(5, 6))
+    assert (bench.applied(), bench.parked()) == ([1], [2, 3, 4, 5])
+
+
+async def test_a_letter_that_is_discarded_releases_what_waits_in_order_before_what_is_newer(bench: Bench) -> None:
+    letter = await apart(bench)
+    newer = bench.added(5)
+    command = bench.command("discard-letter", {"letter_id": letter, "reason": "a test"})
+    await bench.play(*newer)
+    assert bench.answer(command) == ("done", {"letter_id": letter, "status": "discarded"})
+    assert (bench.applied(), bench.parked(), bench.in_quarantine()) == ([1, 3, 4, 5], [], set())
+    assert bench.letters()[0][3] == "discarded"
+    assert [text for _, text in bench.facts()] == ["1", "DebtorQuarantined", "3", "4", "5", "DebtorReleased"]
+    assert [(each.operation, each.actor) for _, each in bench.database.operations] == [("letter discarded", "operator/x")]
+
+
+async def test_a_letter_that_is_replayed_is_applied_before_what_waits(bench: Bench) -> None:
+    bench.turn.kind = replace(KIND, handlers={toy.Added: _rejecting})
+    await bench.play(*bench.added(1, 2, 3))
+    bench.turn.kind = KIND
+    command = bench.command("replay-letter", {"letter_id": bench.letter_ids()[0]})
+    await bench.play()
+    assert bench.answer(command)[0] == "done"
+    assert (bench.applied(), bench.total(), bench.parked()) == ([1, 2, 3], (6, 3), [])
+    assert bench.letters()[0][3] == "replayed"
+
+
+def _rejecting(*_: Any) -> Any:
+    raise Rejected("not today")
+
+
+async def test_a_replay_that_fails_again_changes_nothing(bench: Bench) -> None:
+    letter = await apart(bench)
+    command = bench.command("replay-letter", {"letter_id": letter})
+    await bench.play()
+    assert bench.answer(command) == ("refused", {"detail": "must not be negative", "field": "data.amount"})
+    assert (bench.letter_ids(), bench.parked(), bench.applied()) == ([letter], [2, 3], [1])
+
+
+async def test_a_replay_that_cannot_be_kept_changes_nothing(bench: Bench) -> None:
+    await bench.play(*bench.added(1))
+    await bench.play(*bench.added(TOO_MUCH, 3))
+    [letter] = bench.letter_ids()
+    command = bench.command("replay-letter", {"letter_id": letter})
+    await bench.play(*bench.added(8, debtor_id="d2"))
+    status, answer = bench.answer(command)
+    assert (status, answer["detail"].split(":")[0]) == ("refused", "cannot be saved")
+    assert (bench.letter_ids(), bench.parked(), bench.applied(), bench.applied("d2")) == ([letter], [2], [1], [8])
+
+
+async def test_a_command_that_cannot_be_kept_is_refused(bench: Bench) -> None:
+    await bench.play(*bench.added(1))
+    command, other = bench.command("add", {"amount": TOO_MUCH}), bench.command("add", {"amount": 2}, owner="d2")
+    await bench.play()
+    assert bench.answer(command)[0] == "refused"
+    assert (bench.answer(other)[0], bench.total(), bench.total("d2")) == ("done", (1, 1), (2, 1))
+
+
+async def test_a_letter_is_replayed_once_however_many_ask(bench: Bench) -> None:
+    bench.turn.kind = replace(KIND, handlers={toy.Added: _rejecting})
+    await bench.play(*bench.added(1, 2))
+    bench.turn.kind = KIND
+    commands = [bench.command("replay-letter", {"letter_id": bench.letter_ids()[0]}) for _ in range(2)]
+    await bench.play()
+    assert [bench.answer(command)[0] for command in commands] == ["done", "refused"]
+    assert bench.applied() == [1, 2]
+
+
+async def test_what_waits_is_applied_once_however_often_the_debtor_is_released(bench: Bench) -> None:
+    letter = await apart(bench)
+    steps = [Resolved(letter_id=letter), Refused(letter_id="x"), Resolved(letter_id="x")]
+    await bench.play(*(bench.record(step) for step in steps))
+    assert (bench.applied(), bench.parked(), bench.in_quarantine()) == ([1, 3, 4], [], set())
+
+
+async def test_a_second_bad_event_among_the_released_keeps_the_rest_waiting(bench: Bench) -> None:
+    await bench.play(*bench.added(1, -1, 3, -4, 5))
+    first = bench.letter_ids()[0]
+    bench.command("discard-letter", {"letter_id": first, "reason": "a test"})
+    await bench.play(*bench.added(6))
+    [second] = bench.letter_ids()
+    assert (bench.applied(), bench.parked(), second != first) == ([1, 3], [4, 5], True)
+    bench.command("discard-letter", {"letter_id": second, "reason": "a test"})
+    await bench.play()
+    assert (bench.applied(), bench.parked(), bench.in_quarantine()) == ([1, 3, 5, 6], [], set())
+
+
+async def test_each_letter_of_a_debtor_is_told_resolved(bench: Bench) -> None:
+    await bench.play(*(bench.record(Refused(letter_id=name)) for name in ("x", "y")), *bench.added(1))
+    await bench.play(bench.record(Resolved(letter_id="x")))
+    assert (bench.in_quarantine(), bench.applied()) == ({"d1"}, [])
+    await bench.play(bench.record(Resolved(letter_id="y")))
+    assert (bench.in_quarantine(), bench.applied()) == (set(), [1])
+    told = [text for _, text in bench.facts()]
+    assert told == ["DebtorQuarantined"] * 2 + ["DebtorReleased", "1", "DebtorReleased"]
+
+
+@pytest.mark.parametrize("name", ["replay-letter", "discard-letter"])
+@pytest.mark.parametrize("body", [{"letter_id": "unknown"}, {}, [], 7])
+async def test_an_unknown_letter_is_refused(bench: Bench, name: str, body: Any) -> None:
+    command = bench.command(name, body)
+    await bench.play()
+    assert bench.answer(command) == ("refused", {"detail": "no open dead letter has this id", "field": "letter_id"})
+
+
+# Commands
+
+
+async def test_a_command_is_applied_and_answered_with_its_facts(bench: Bench) -> None:
+    command = bench.command("add", {"amount": 5})
+    await bench.play(*bench.added(1))
+    status, answer = bench.answer(command)
+    assert (status, answer["id"], [fact["data"]["reason"] for fact in answer["facts"]]) == ("done", command, ["5"])
+    assert bench.applied() == [1, 5]
+
+
+REFUSED = [
+    pytest.param("add", {"amount": -1}, ("must not be negative", "data.amount"), id="the handler rejects it"),
+    pytest.param("add", {"amount": BROKEN}, ("ZeroDivisionError in on_amount", ""), id="the handler fails"),
+    pytest.param("add", {"amount": "x"}, ("Expected `int`, got `str` - at `$.amount`", "body"), id="it does not fit"),
+    pytest.param("multiply", {}, ("no such command", "name"), id="there is no such command"),
+]
+
+
+@pytest.mark.parametrize(("name", "body", "why"), REFUSED)
+async def test_a_refused_command_changes_nothing(bench: Bench, name: str, body: Any, why: tuple[str, str]) -> None:
+    command = bench.command(name, body)
+    await bench.play()
+    assert bench.answer(command) == ("refused", {"detail": why[0], "field": why[1]})
+    assert (bench.total(), bench.letters(), bench.facts()) == (None, [], [])
+
+
+async def test_no_command_is_applied_to_a_debtor_in_quarantine(bench: Bench) -> None:
+    await apart(bench)
+    command = bench.command("add", {"amount": 5})
+    await bench.play()
+    assert bench.answer(command)[0] == "refused"
+    assert bench.applied() == [1]
+
+
+# Due work
+
+
+async def test_a_due_row_is_taken_out_and_applied(bench: Bench) -> None:
+    await bench.play(*bench.added(1005))
+    await bench.play(bench.record(Day(business_date=TODAY + timedelta(days=1)), ""))
+    turned = await bench.play()
+    assert (bench.applied(), turned.took_due) == ([1005, 5], 1)
+    assert (await bench.play()).took_due == 0
+
+
+async def test_a_due_row_that_is_no_longer_in_the_state_is_passed_over(bench: Bench) -> None:
+    await bench.play(*bench.added(2000), bench.record(Day(business_date=TODAY + timedelta(days=1)), ""))
+    turned = await bench.play(*bench.added(1007))  # replaces the alarm that the same turn finds due
+    assert turned.took_due == 2
+    assert bench.applied() == [2000, 1007]
+    assert [text for _, text in bench.facts()][-1] == "ring 2000"
+
+
+async def test_a_due_row_that_fails_is_buried_and_can_be_replayed(bench: Bench) -> None:
+    await bench.play(*bench.added(1000 + BROKEN), bench.record(Day(business_date=TODAY + timedelta(days=1)), ""))
+    await bench.play()
+    assert (bench.letters()[0][2], bench.in_quarantine(), bench.applied()) == ("d1", {"d1"}, [1013])
+    await bench.play(*bench.added(3))
+    bench.turn.kind = replace(KIND, handlers={**KIND.handlers, toy.Alarm: _mended})
+    bench.command("replay-letter", {"letter_id": bench.letter_ids()[0]})
+    await bench.play()
+    assert (bench.applied(), bench.letters()[0][3]) == ([1013, 77, 3], "replayed")
+
+
+def _mended(state: Any, event: Any, now: Any) -> Any:
+    return toy.on_amount(state, replace_data(event, toy.Added(amount=77)), now)
+
+
+def replace_data(event: Any, data: Any) -> Any:
+    return msgspec.structs.replace(event, data=data)
+
+
+# Stopping
+
+
+async def test_too_many_letters_stop_the_actor_until_it_is_resumed() -> None:
+    bench = await Bench(limits=Limits(letters=2, window=timedelta(minutes=5))).ready()
+    await bench.play(*bench.added(-1), *bench.added(-1, debtor_id="d2"))
+    assert bench.standings[3].stopped == ""
+    turned = await bench.play(*bench.added(-1, debtor_id="d3"))
+    assert bench.standings[3].stopped == "3 dead letters within 0:05:00"
+    assert [stop.number for stop in turned.stopped] == [3]
+    assert bench.database.standings["lane", 3].stopped == bench.standings[3].stopped
+    command = bench.command("resume-shard", {"reason": "mended"})
+    await bench.play()
+    assert (bench.answer(command)[0], bench.standings[3].stopped) == ("done", "")
+    operations = [(each.operation, each.actor, each.detail) for _, each in bench.database.operations]
+    assert operations == [
+        ("stopped", "system", "3 dead letters within 0:05:00"),
+        ("resumed", "operator/x", "mended"),
+    ]
+
+
+async def test_letters_that_lie_long_ago_do_not_stop_an_actor() -> None:
+    bench = await Bench(limits=Limits(letters=2, window=timedelta(minutes=5))).ready()
+    for minutes in (0, 2, 6, 8):
+        bench.now = NOW + timedelta(minutes=minutes)
+        await bench.play(*bench.added(-1, debtor_id=f"d{minutes}"))
+    assert bench.standings[3].stopped == ""
+
+
+# Edges
+
+
+def at_edge(record: Any) -> Any:
+    if record.value == b"bad":
+        raise Rejected("cannot be read", field="data", owner="d1", lender_id="bank")
+    return toy.decode(record)
+
+
+EDGE = replace(
+    KIND, name="ingress", decode=at_edge, refusal=EventRefused, resolution=RefusalResolved, keeps_history=False
+)
+
+
+async def test_an_edge_tells_the_debtor_of_a_refused_event_and_of_its_end() -> None:
+    bench = await Bench(EDGE).ready()
+    await bench.play(bench.record(b"bad", "some key"), *bench.added(1))
+    assert bench.letters() == [("cannot be read", "data", "d1", "open")]
+    assert (bench.in_quarantine(), bench.applied()) == (set(), [1])
+    assert bench.facts() == [("d1", "EventRefused"), ("d1", "1")]
+    command = bench.command("discard-letter", {"letter_id": bench.letter_ids()[0], "reason": "a test"})
+    await bench.play()
+    assert bench.answer(command)[0] == "done"
+    assert bench.facts()[2:] == [("d1", "RefusalResolved")]
+
+
+async def test_an_edge_tells_the_debtor_whom_an_event_names_that_its_handler_failed_on() -> None:
+    bench = await Bench(EDGE).ready()
+    await bench.play(*bench.added(BROKEN))
+    assert bench.letters() == [("ZeroDivisionError in on_amount", "", "d1", "open")]
+    assert bench.facts() == [("d1", "EventRefused")]
+
+
+async def test_an_edge_takes_every_record_whatever_its_headers_say() -> None:
+    bench = await Bench(EDGE).ready()
+    record = bench.record(toy.Added(amount=1), position=toy.Position("a/lane/1", 1, 5))
+    turned = await bench.play(record, bench.record(toy.Added(amount=2)))
+    assert (bench.applied(), turned.gaps) == ([1, 2], [])
