@@ -1,7 +1,7 @@
 """Moves each lender's business date by its calendar, where no core banking system says so itself.
 
-A lender's day begins at midnight in its time zone, on weekdays that are no public holiday of its country. The event's id
-is the lender and the date, so that several processes may say it.
+A lender's day begins at midnight in its time zone, on weekdays that are no public holiday of its country. The event's
+id is the lender and the date, so that several processes may say it.
 """
 
 import asyncio

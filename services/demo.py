@@ -28,13 +28,17 @@ class Demo:
     seed: int
 
 
-async def run(demo: Demo, settings: Settings, summary_file: Path | None) -> None:
-    """Run to the end, or resume the unfinished run with the same numbers, and print the summary."""
+async def run(demo: Demo, settings: Settings, summary_file: Path | None, *, fast: bool = False) -> None:
+    """Run to the end, or resume the unfinished run with the same numbers, and print the summary.
+
+    fast: give up durability; for tests only.
+    """
     bank = SyntheticBank(demo.seed, demo.loans, FIRST_DAY)
     parameters = {"run": "demo", **asdict(demo)}
     folder = settings.data_directory / "demo"
     progress = Progress(demo.days, "events applied")
-    async with stepping.opened(settings, folder, "synthetic-bank", parameters, _instant(bank.day(0), 0)) as running:
+    start = _instant(bank.day(0), 0)
+    async with stepping.opened(settings, folder, "synthetic-bank", parameters, start, fast=fast) as running:
         if running.resumed:
             sys.stderr.write(f"resuming at {bank.day(running.ticks.day)}\n")
         for day in range(running.ticks.day, demo.days):

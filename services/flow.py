@@ -1,4 +1,4 @@
-"""The whole flow as one table, top to bottom: who reads what, and what each tells. A test holds it to the declarations."""
+"""The whole flow as one table, top to bottom: who reads what, and what each tells; a test holds declarations to it."""
 
 from typing import NamedTuple
 

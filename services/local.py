@@ -31,9 +31,9 @@ class Local:
         await asyncio.to_thread(self.server.stop)
 
 
-async def start(folder: Path) -> Local:
-    """Start or adopt the server of a folder, and make the databases that are missing."""
-    server = PostgresServer(folder)
+async def start(folder: Path, *, fast: bool = False) -> Local:
+    """Start or adopt the server of a folder, and make the databases that are missing. `fast` is for tests only."""
+    server = PostgresServer(folder, fast=fast)
     await asyncio.to_thread(server.start)
     return Local(server, await databases.provide(server))
 

@@ -7,6 +7,7 @@ from typing import TextIO
 
 WIDTH = 30
 
+
 class Progress:
     """Shows how far a stepped run is."""
 

@@ -28,8 +28,11 @@ class Replay:
     out: Path | None
 
 
-async def run(replay: Replay, settings: Settings) -> None:
-    """Replay every month, or resume the unfinished replay of the same file, and write the transitions."""
+async def run(replay: Replay, settings: Settings, *, fast: bool = False) -> None:
+    """Replay every month, or resume the unfinished replay of the same file, and write the transitions.
+
+    fast: give up durability; for tests only.
+    """
     panel = CardPanel(replay.file, replay.accounts)
     parameters = _parameters(replay)
     folder = settings.data_directory / "replay"
@@ -37,7 +40,7 @@ async def run(replay: Replay, settings: Settings) -> None:
     progress = Progress(len(months), "events applied")
     start = _at(months[0], NIGHT)
     async with stepping.opened(
-        settings, folder, "card-panel", parameters, start, own_kafka=replay.own_kafka
+        settings, folder, "card-panel", parameters, start, own_kafka=replay.own_kafka, fast=fast
     ) as running:
         for number, month in enumerate(panel.months()):
             if number < running.ticks.day:

@@ -1,7 +1,7 @@
-"""What the demo and a replay have in common: an embedded installation, driven tick by tick, that survives being killed."""
+"""What the demo and a replay share: an embedded installation, driven tick by tick, that survives being killed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ from shared.messaging.broker import Broker, Lane, Outgoing, Writer
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.embedded_log import EmbeddedLog
 from shared.postgres.databases import STEPPER
+from shared.service import Service
 from shared.settings import SERVICES, Settings
 from shared.stepped import Stepper
 from shared.ticks import Ticks
@@ -74,9 +75,7 @@ class Run:
 
     def _record(self, sent: Sent) -> Outgoing:
         key = sent.event_id.encode()
-        return cloud_events.outgoing(
-            sent.fact, source=self.source, event_id=sent.event_id, time=sent.time, key=key
-        )
+        return cloud_events.outgoing(sent.fact, source=self.source, event_id=sent.event_id, time=sent.time, key=key)
 
     async def tidy(self) -> None:
         """Drop what everybody has read: when a tick has settled, neither the log nor an outbox is needed any more."""
@@ -107,12 +106,15 @@ async def opened(
     start: datetime,
     *,
     own_kafka: bool = False,
+    fast: bool = False,
 ) -> AsyncIterator[Run]:
-    """Resume an unfinished run with the same parameters, or begin afresh; servers that were started are stopped at the end.
+    """Resume an unfinished run with the same parameters, or begin afresh; servers are stopped at the end.
 
     own_kafka: run on a real broker of our own below the folder, instead of the one that the settings name.
+    fast: give up durability; for tests only.
     """
-    installed = await local.start(folder / "postgres")
+    services = declared(settings)  # before anything is made: wrong data is to be heard of at once
+    installed = await local.start(folder / "postgres", fast=fast)
     try:
         ticks = await Ticks.open(installed.urls[STEPPER])
         resumed = await ticks.unfinished(parameters)
@@ -122,7 +124,7 @@ async def opened(
             ticks = await Ticks.open(installed.urls[STEPPER])
         kafka = KafkaServer(folder / "kafka") if own_kafka else None
         async with _broker(settings, installed, kafka, start, resumed=resumed) as (broker, clock):
-            run = await _assembled(settings, installed, broker, clock, ticks, source, resumed=resumed)
+            run = await _assembled(settings, services, installed, broker, clock, ticks, source, resumed=resumed)
             if not resumed:
                 await ticks.begin(parameters)
             await run.stepper.start()
@@ -135,10 +137,17 @@ async def opened(
 
 
 async def _assembled(
-    settings: Settings, installed: Local, broker: Broker, clock: VirtualClock, ticks: Ticks, source: str, *, resumed: bool
+    settings: Settings,
+    services: Sequence[Service],
+    installed: Local,
+    broker: Broker,
+    clock: VirtualClock,
+    ticks: Ticks,
+    source: str,
+    *,
+    resumed: bool,
 ) -> Run:
     ready = installed.settings(settings)
-    services = declared(ready)
     await local.migrated(installed, services)
     await broker.ensure_topics(topics_of(services))
     stepper = Stepper(workers_of(services, ready, broker, clock, "stepped"), broker, ticks)

@@ -26,7 +26,13 @@ def topics_of(services: Iterable[Service]) -> list[TopicSpec]:
 
 
 def worker_of(
-    service: Service, kind: ActorKind, settings: Settings, broker: Broker, clock: Clock, name: str, store: Store | None = None
+    service: Service,
+    kind: ActorKind,
+    settings: Settings,
+    broker: Broker,
+    clock: Clock,
+    name: str,
+    store: Store | None = None,
 ) -> Worker:
     """A worker for one kind of actor; without a store it gets a connection of its own to the service's database."""
     store = store or PostgresStore(settings.database_url(service.name), kind.name)
@@ -35,6 +41,8 @@ def worker_of(
     return Worker(f"{name}/{service.name}/{kind.name}", turn, store, broker, clock, batch=settings.worker.batch_size)
 
 
-def workers_of(services: Sequence[Service], settings: Settings, broker: Broker, clock: Clock, name: str) -> list[Worker]:
+def workers_of(
+    services: Sequence[Service], settings: Settings, broker: Broker, clock: Clock, name: str
+) -> list[Worker]:
     """A worker for every kind of actor, in the order of the flow."""
     return [worker_of(service, kind, settings, broker, clock, name) for service in services for kind in service.actors]

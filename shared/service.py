@@ -1,6 +1,6 @@
 """The declaration of a service: what it hears, what it tells, how it decides, and where its state lies.
 
-A service's `service.py` holds one function, `declare(settings) -> Service`, around one literal. Handlers are pure functions
+A service's `service.py` holds one function, `declare(settings) -> Service`, around one literal. Handlers are pure:
 
     def on_payment(state: DebtorFile, event: Event[PaymentReceived], now: Moment) -> tuple[DebtorFile, Sequence[Told]]
 
@@ -64,8 +64,8 @@ class ActorKind:
         ingress actor its own partition, an allocator all partitions.
     output: the topic that it tells on, "" for none. Lane actors write their own partition; others route by debtor.
     handlers: by type of payload or of due row. Types that are not listed are skipped.
-    on_lane: for events without an owner (business dates, say): `(event, now) -> facts`, pure, without state. A fact told
-        with `debtor_id=""` by an actor that writes many lanes goes to all of them.
+    on_lane: for events without an owner (business dates, say): `(event, now) -> facts`, pure, without state. A fact
+        told with `debtor_id=""` by an actor that writes many lanes goes to all of them.
     commands: by type of the command's body; applied like events.
     decode: bytes to an event, or None to skip. Raises Rejected.
     owner_of: whose state an event changes; the debtor's by default.
@@ -88,7 +88,6 @@ class ActorKind:
     relays_watermarks: bool = False
     refusal: type[Refusal] | None = None
     resolution: type[Resolution] | None = None
-
 
     @property
     def is_edge(self) -> bool:

@@ -122,6 +122,7 @@ class Settings:
     worker: WorkerTuning = field(default_factory=WorkerTuning)
     dead_letters: DeadLetterLimit = field(default_factory=DeadLetterLimit)
     dispatch: bool = False
+    outbox_hours: int = 72
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], services: Sequence[str] = SERVICES) -> "Settings":
@@ -141,6 +142,7 @@ class Settings:
             worker=read.worker(),
             dead_letters=read.dead_letters(),
             dispatch=read.one_of("FAIRDUE_DISPATCH", Literal["on", "off"], "off") == "on",
+            outbox_hours=read.number("FAIRDUE_OUTBOX_HOURS", 72, 1, 24 * 366),
         )
         _refuse_unsafe(settings)
         return settings

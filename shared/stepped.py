@@ -2,8 +2,8 @@
 
 A tick is (business date, slot, place in the flow) and is kept in the database, so that a killed run goes on where it
 stood. Within a tick the workers take their turns in the order of the flow: each drains its topics one after the other,
-then its commands and its due work, and publishes; rounds follow until a whole round has moved nothing. So the same input
-gives the same state, however batches are cut and however often the run is killed.
+then its commands and its due work, and publishes; rounds follow until a whole round has moved nothing. So the same
+input gives the same state, however batches are cut and however often the run is killed.
 """
 
 import asyncio
@@ -182,5 +182,3 @@ def _behind(worker: Worker, lanes: Sequence[Lane], ends: Mapping[Lane, int]) -> 
             if not standing.stopped and standing.cursors.get(lane, 0) < end:
                 return True
     return False
-
-

@@ -43,7 +43,7 @@ def fact_type(name: str) -> type[Fact] | None:
 
 @cache
 def _decoder(name: str) -> msgspec.json.Decoder[Event[Any]]:
-    return msgspec.json.Decoder(Event[_TYPE_BY_NAME[name]])  # type: ignore[misc]  # the type is looked up
+    return msgspec.json.Decoder(Event[_TYPE_BY_NAME[name]])  # type: ignore[valid-type]  # the type is looked up
 
 
 def encode(event: Event[Any]) -> bytes:

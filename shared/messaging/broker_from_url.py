@@ -11,17 +11,23 @@ from shared.messaging.kafka_clients import KafkaOptions
 
 
 async def open_broker(
-    url: str, *, clock: Callable[[], datetime] | None = None, kafka: KafkaOptions | None = None
+    url: str,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    kafka: KafkaOptions | None = None,
+    patient: bool = False,
 ) -> Broker:
     """Open `kafka://host:port,host:port`, or the embedded log in the database `postgresql://…/log`.
 
     `clock` gives the records' timestamps: a virtual one in stepped mode, none for the machine's.
+    patient: do not ask whether Kafka answers; whoever uses the broker then finds out, and tries again.
     Raises BrokerUnavailableError, and ValueError for another kind of address.
     """
     scheme, _, rest = url.partition("://")
     if scheme == "kafka":
         options = kafka or KafkaOptions()
-        return await KafkaBroker.open(rest.split(","), replace(options, clock=clock or options.clock))
+        options = replace(options, clock=clock or options.clock)
+        return KafkaBroker(rest.split(","), options) if patient else await KafkaBroker.open(rest.split(","), options)
     if scheme in {"postgresql", "postgres"}:
         return await EmbeddedLog.open(url, clock=clock or utc_now)
     message = f"a broker's address starts with kafka:// or postgresql://, not with {scheme}://"

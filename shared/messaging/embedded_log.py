@@ -22,6 +22,7 @@ from shared.messaging.topics import refuse_mismatch
 _CHANNEL: Final = "fairdue_log"
 _LONGEST_NOTE: Final = 7_000
 _CUT: Final = 1_000
+_ALL: Final = 2**63 - 1
 _CONNECT_SECONDS: Final = 10.0
 _COMMAND_SECONDS: Final = 30.0
 
@@ -150,12 +151,17 @@ class EmbeddedLog:
         """The first offset still held, per lane."""
         return await self._heads(lanes, "first_offset")
 
-    async def prune(self, older_than: datetime) -> int:
-        """Remove the batches appended before an instant; returns how many. Raises BrokerUnavailableError."""
-        heads = await self._ask(lambda connection: connection.fetch("SELECT topic, partition FROM head"))
+    async def prune(self, older_than: datetime, read: Mapping[Lane, int] | None = None) -> int:
+        """Remove the batches appended before an instant; returns how many. Raises BrokerUnavailableError.
+
+        read: how far lanes were read; then nothing beyond that is removed, and nothing of other lanes.
+        """
+        if read is None:
+            heads = await self._ask(lambda connection: connection.fetch("SELECT topic, partition FROM head"))
+            read = {Lane(topic, partition): _ALL for topic, partition in heads}
         removed = 0
-        for topic, partition in heads:  # one transaction per lane: an append waits for one lane at most
-            removed += await self._prune_lane(Lane(topic, partition), older_than)
+        for lane, offset in read.items():  # one transaction per lane: an append waits for one lane at most
+            removed += await self._prune_lane(lane, older_than, offset)
         return removed
 
     async def reader(self) -> "LogReader":
@@ -172,8 +178,8 @@ class EmbeddedLog:
         """Let go of the broker's own connection; readers and writers have theirs."""
         await self._link.close()
 
-    async def _prune_lane(self, lane: Lane, older_than: datetime) -> int:
-        status = await self._ask(lambda connection: connection.execute(queries.PRUNE, *lane, older_than))
+    async def _prune_lane(self, lane: Lane, older_than: datetime, read: int) -> int:
+        status = await self._ask(lambda connection: connection.execute(queries.PRUNE, *lane, older_than, read))
         return int(status.split()[-1])
 
     async def _topics(self, names: list[str]) -> dict[str, int]:

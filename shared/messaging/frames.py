@@ -65,9 +65,7 @@ def pack_record(record: Record) -> bytes:
     """A record as bytes, for a dead letter or the parking place."""
     lane = record.lane
     return _encode(
-        RawRecord(
-            lane.topic, lane.partition, record.offset, record.key, record.value, record.headers, record.timestamp
-        )
+        RawRecord(lane.topic, lane.partition, record.offset, record.key, record.value, record.headers, record.timestamp)
     )
 
 

@@ -1,8 +1,8 @@
 """How fresh a lane is: everything that the bank had said by this instant has been applied here.
 
-An ingress actor says on every lane up to which instant it has read its partition of the public topic. A lane counts that
-word once it has applied what the word says was told, and is as fresh as the stalest of all public partitions; intake's
-lanes say theirs on to the next service. A lane that has not heard every partition is as old as time.
+An ingress actor says on every lane up to which instant it has read its partition of the public topic. A lane counts
+that word once it has applied what the word says was told, and is as fresh as the stalest of all public partitions;
+intake's lanes say theirs on to the next service. A lane that has not heard every partition is as old as time.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ from shared.service import SHARDS, ActorKind
 
 @dataclass(slots=True)
 class Freshness:
-    """The watermarks that one worker's actors have heard; they live in memory, since new ones come every few seconds."""
+    """The watermarks that one worker's actors have heard, in memory only, since new ones come every few seconds."""
 
     kind: ActorKind
     _heard: dict[int, dict[Source, Watermark]] = field(default_factory=dict)

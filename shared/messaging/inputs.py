@@ -41,8 +41,8 @@ def from_record(kind: ActorKind, number: int, record: Record) -> Input | None:
     except Rejected as refusal:
         return Input(number, _key_of(record), refused=refusal, record=record)
     except Exception as error:  # noqa: BLE001  # whatever bytes do to a decoder must cost one event, not the lane
-        refusal = Rejected(f"{type(error).__name__} while reading")
-        return Input(number, _key_of(record), refused=refusal, record=record)
+        unreadable = Rejected(f"{type(error).__name__} while reading")
+        return Input(number, _key_of(record), refused=unreadable, record=record)
     return None if event is None else Input(number, owner, event=event, record=record)
 
 
@@ -74,7 +74,7 @@ def from_due(kind: ActorKind, due: DueRow, now: datetime) -> Input:
 def from_command(kind: ActorKind, command: Command) -> Input:
     """A command as an event; one that does not fit its type is refused."""
     try:
-        body = msgspec.json.decode(command.body, type=kind.commands[command.name])
+        body: Any = msgspec.json.decode(command.body, type=kind.commands[command.name])
     except KeyError:
         return Input(command.number, refused=Rejected("no such command", field="name"), command=command)
     except msgspec.DecodeError as error:

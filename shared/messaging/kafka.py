@@ -37,7 +37,8 @@ class KafkaBroker:
     """The broker. Open it with `await KafkaBroker.open(["host:9092"])`."""
 
     def __init__(self, servers: Sequence[str], options: KafkaOptions) -> None:
-        """Use `open` instead: it also sees whether somebody answers."""
+        """Connect to nobody yet; `open` also sees whether somebody answers."""
+        warn_if_slow()
         self._options, self._client = options, options.client(servers)
         self._lookup: Any = None
         self._turn = asyncio.Lock()
@@ -45,7 +46,6 @@ class KafkaBroker:
     @classmethod
     async def open(cls, servers: Sequence[str], options: KafkaOptions | None = None) -> "KafkaBroker":
         """Connect to the first of `servers` (host:port) that answers. Raises BrokerUnavailableError."""
-        warn_if_slow()
         broker = cls(servers, options or KafkaOptions())
         async with broker._asking():
             pass

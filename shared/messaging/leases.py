@@ -1,8 +1,8 @@
 """Who holds which actors: leases in PostgreSQL, on the database's clock.
 
 Each worker beats; one whose beat is older than the time to live is dead. Each live worker aims at an equal share of the
-actors, gives back what it has beyond that, and takes what nobody alive holds. A lease decides only who tries: what keeps
-two holders apart is the epoch.
+actors, gives back what it has beyond that, and takes what nobody alive holds. A lease decides only who tries; what
+keeps two holders apart is the epoch.
 """
 
 import math
@@ -37,12 +37,15 @@ class Wanted:
 
 
 def share(actors: int, mine: Collection[int], held: Mapping[int, str], me: str, workers: int) -> Wanted:
-    """Aim at ⌈actors / live workers⌉: give up the surplus, else take what is free, lowest number first."""
+    """Aim at ⌈actors / live workers⌉: give up what was lost and the surplus, take what is free, lowest number first.
+
+    Two that begin together may take the same actors: the later one holds them, and the earlier one learns it here.
+    """
     aim = math.ceil(actors / max(workers, 1))
-    if len(mine) > aim:
-        return Wanted((), tuple(sorted(mine)[aim:]))
-    free = [number for number in range(actors) if number not in mine and held.get(number, me) == me]
-    return Wanted(tuple(free[: aim - len(mine)]), ())
+    lost = sorted(number for number in mine if held.get(number, me) != me)
+    kept = sorted(set(mine) - set(lost))
+    free = [number for number in range(actors) if number not in kept and held.get(number, me) == me]
+    return Wanted(tuple(free[: max(aim - len(kept), 0)]), (*lost, *kept[aim:]))
 
 
 class Leases:
@@ -78,7 +81,8 @@ class Leases:
         """What to take and what to give up now."""
         connection = await self._connected()
         workers = await connection.fetchval(LIVE, self._kind, self._ttl)
-        held = {number: owner for number, owner in await connection.fetch(HELD, self._kind, self._ttl)}
+        rows = await connection.fetch(HELD, self._kind, self._ttl)
+        held: dict[int, str] = {row["number"]: row["owner"] for row in rows}
         return share(actors, mine, held, self._me, workers)
 
     async def leave(self) -> None:

@@ -23,7 +23,15 @@ from shared.service import SHARDS, ActorKind, TryLater
 
 log = structlog.get_logger(__name__)
 
-AWAY = (BrokerUnavailableError, StoreUnavailableError, StaleCursorError, UnsavableError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+AWAY = (
+    BrokerUnavailableError,
+    StoreUnavailableError,
+    StaleCursorError,
+    UnsavableError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+)
 """What is waited for, never dead-lettered."""
 
 WATERMARK_EVERY = 5.0

@@ -6,12 +6,12 @@ what it writes to itself until it commits, holds the actors that it has fenced, 
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.messaging.broker import Lane
 from shared.messaging.layout import Key, Layout, Row, State, Table
+from shared.messaging.memory_database import MemoryDatabase
 from shared.messaging.rows import differences, holds_nul, reader_of, tally, writer_of
 from shared.messaging.store import (
     Change,
@@ -19,11 +19,9 @@ from shared.messaging.store import (
     CursorMove,
     DueRow,
     Effects,
-    HistoryRow,
     Letter,
     Operation,
     Parked,
-    Quarantined,
     StaleCursorError,
     Standing,
     StoredFacts,
@@ -31,33 +29,7 @@ from shared.messaging.store import (
     UnsavableError,
 )
 
-
 LARGEST = 2**63 - 1
-
-
-@dataclass(slots=True)
-class MemoryDatabase:
-    """All that one service has committed."""
-
-    standings: dict[tuple[str, int], Standing] = field(default_factory=dict)
-    owners: dict[tuple[str, int], str | None] = field(default_factory=dict)
-    rows: dict[str, dict[tuple[str, Key], tuple[int, Row]]] = field(default_factory=dict)
-    journals: dict[str, list[tuple[int, str, Row]]] = field(default_factory=dict)
-    tallies: dict[str, dict[tuple[int, Key], Row]] = field(default_factory=dict)
-    outbox: dict[tuple[str, int], list[StoredFacts]] = field(default_factory=dict)
-    letters: dict[str, tuple[str, Letter, str]] = field(default_factory=dict)
-    quarantines: dict[tuple[str, str], Quarantined] = field(default_factory=dict)
-    parked: list[Parked] = field(default_factory=list)
-    commands: dict[str, tuple[str, Command, str, bytes]] = field(default_factory=dict)
-    history: list[HistoryRow] = field(default_factory=list)
-    operations: list[tuple[str, Operation]] = field(default_factory=list)
-    holders: dict[tuple[str, int], "MemoryTransaction"] = field(default_factory=dict)
-    ordinals: int = 0
-    incarnations: int = 1
-
-    def submit(self, kind: str, command: Command) -> None:
-        """Leave a command for its actor, as the API does."""
-        self.commands[command.id] = (kind, command, "pending", b"")
 
 
 class MemoryStore:
@@ -101,7 +73,7 @@ class MemoryStore:
         outs = {lane: out._replace(seq=0, acked=0) for lane, out in standing.outs.items()}
         renewed = dataclasses.replace(standing, incarnation=standing.incarnation + 1, outs=outs, restored=False)
         self._database.standings[self._kind, number] = renewed
-        at = datetime.min
+        at = datetime.min.replace(tzinfo=UTC)
         self._database.operations.append((self._kind, Operation(number, at, actor, "renewed", reason)))
 
     async def release(self, epochs: Mapping[int, int]) -> None:
@@ -203,7 +175,9 @@ class MemoryTransaction:
             if shard in numbers and owner not in quarantined
         ]
         reached = [each for each in rows if self._reached(each[0], each[1], now)]
-        return [due for _, due in sorted(reached, key=lambda each: (each[1].shard, each[0], each[1].owner, each[1].key))]
+        return [
+            due for _, due in sorted(reached, key=lambda each: (each[1].shard, each[0], each[1].owner, each[1].key))
+        ]
 
     def _reached(self, at: Any, due: DueRow, now: datetime) -> bool:
         if isinstance(at, datetime):

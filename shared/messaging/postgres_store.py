@@ -189,9 +189,7 @@ class PostgresTransaction:
     async def fence(self, epochs: Mapping[int, int]) -> set[int]:
         """Lock the rows of the actors that still stand at these epochs."""
         async with _saying():
-            rows = await self._connection.fetch(
-                statements.FENCE, self._kind, list(epochs), list(epochs.values())
-            )
+            rows = await self._connection.fetch(statements.FENCE, self._kind, list(epochs), list(epochs.values()))
             return {row[0] for row in rows}
 
     async def move_cursors(self, moves: Sequence[CursorMove]) -> None:
@@ -215,11 +213,9 @@ class PostgresTransaction:
         """Read the oldest pending commands."""
         async with _saying():
             rows = await self._connection.fetch(statements.PENDING_COMMANDS, self._kind, list(numbers), limit)
-            return [Command(*row[:6], row["body"].encode(), row["created_at"]) for row in rows]
+            return [Command(**{**row, "body": row["body"].encode()}) for row in rows]
 
-    async def take_due(
-        self, layout: Layout, numbers: Collection[int], now: datetime, limit: int
-    ) -> Sequence[DueRow]:
+    async def take_due(self, layout: Layout, numbers: Collection[int], now: datetime, limit: int) -> Sequence[DueRow]:
         """Claim from every table that has a due column."""
         async with _saying():
             return await claim_due(self._connection, self._kind, layout, numbers, now, limit)
@@ -262,7 +258,7 @@ class PostgresTransaction:
         """Count by actor."""
         async with _saying():
             rows = await self._connection.fetch(statements.COUNT_LETTERS, self._kind, list(numbers), since)
-            return {number: count for number, count in rows}
+            return {row["number"]: row["count"] for row in rows}
 
     async def save(self, layout: Layout, changes: Sequence[Change]) -> None:
         """Write table by table what differs, sorted by key."""

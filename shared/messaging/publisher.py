@@ -15,8 +15,8 @@ AT_ONCE = 10_000
 class Publisher:
     """The one writer of a worker.
 
-    Facts are taken off only when the broker has acknowledged them. After any error the writer is replaced and everything
-    unacknowledged is sent again in order: consumers drop what they already have by its number.
+    Facts are taken off only when the broker has acknowledged them. After any error the writer is replaced, and all that
+    is unacknowledged is sent again in order: consumers drop what they already have by its number.
     """
 
     def __init__(self, broker: Broker, source: str) -> None:

@@ -80,7 +80,7 @@ def holds_nul(text: str) -> bool:
 
 @cache
 def writer_of(table: Table) -> Callable[[Row], tuple[Any, ...]]:
-    """A function from a row to its column values, which raises UnsavableError; what the database refuses, it refuses."""
+    """A function from a row to its column values. It raises UnsavableError for what cannot be written as JSON."""
     columns = columns_of(table)
     turned = [(place, column.write) for place, column in enumerate(columns) if column.write is not None]
     take = attrgetter(*table.columns) if len(columns) > 1 else lambda row: (getattr(row, table.columns[0]),)
@@ -163,7 +163,9 @@ def tally(table: Table, inserts: Sequence[tuple[int, str, Row]]) -> dict[tuple[i
         place = (shard, table.key_of(row))
         known = sums.get(place)
         amount = getattr(row, table.amount)
-        sums[place] = row if known is None else dataclasses.replace(
-            known, **{table.amount: getattr(known, table.amount) + amount}
+        sums[place] = (
+            row
+            if known is None
+            else dataclasses.replace(known, **{table.amount: getattr(known, table.amount) + amount})
         )
     return {place: row for place, row in sums.items() if getattr(row, table.amount)}

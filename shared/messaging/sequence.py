@@ -40,7 +40,7 @@ def header(headers: Headers, name: str) -> str | None:
     """The text of a header, None where it is absent."""
     for key, value in headers:
         if key == name:
-            return value.decode("utf-8", "replace")
+            return (value or b"").decode("utf-8", "replace")  # a bank may send a header without a value
     return None
 
 

@@ -12,8 +12,8 @@ INSERT INTO actor AS a (kind, number, epoch, owner, backend_pid, timeline)
 VALUES ($1, $2, 1, $3, pg_backend_pid(), (SELECT timeline_id FROM pg_control_checkpoint()))
 ON CONFLICT (kind, number) DO UPDATE
 SET epoch = a.epoch + 1, owner = excluded.owner, backend_pid = excluded.backend_pid
-RETURNING epoch, incarnation, stopped_reason, timeline IS DISTINCT FROM (SELECT timeline_id FROM pg_control_checkpoint())
-AS restored
+RETURNING epoch, incarnation, stopped_reason,
+    timeline IS DISTINCT FROM (SELECT timeline_id FROM pg_control_checkpoint()) AS restored
 """
 END_ZOMBIE = "SELECT pg_terminate_backend(backend_pid, 5000) FROM actor WHERE kind = $1 AND number = $2"
 CURSORS = "SELECT topic, partition, next_offset FROM cursor_in WHERE kind = $1 AND number = $2"
@@ -43,7 +43,9 @@ WHERE kind = $1 AND number = $2 AND epoch = $3
 RETURNING incarnation
 """
 RENEW_LANES = "UPDATE lane_out SET out_seq = 0, acked_seq = 0 WHERE kind = $1 AND number = $2"
-LOG_OPERATION = "INSERT INTO operation_log (at, kind, number, actor, operation, detail) VALUES (now(), $1, $2, $3, $4, $5)"
+LOG_OPERATION = (
+    "INSERT INTO operation_log (at, kind, number, actor, operation, detail) VALUES (now(), $1, $2, $3, $4, $5)"
+)
 RELEASE = """
 UPDATE actor SET owner = NULL, backend_pid = NULL
 WHERE kind = $1 AND (number, epoch) IN (SELECT * FROM unnest($2::int[], $3::bigint[]))
@@ -82,7 +84,8 @@ WHERE kind = $1 AND number = ANY ($2::int[]) AND buried_at > $3 AND topic <> 'du
 GROUP BY number
 """
 HISTORY_COLUMNS = (
-    "shard debtor_id event_id type case_version actor caused_by occurred_at recorded_at data".split()
+    *("shard", "debtor_id", "event_id", "type", "case_version"),
+    *("actor", "caused_by", "occurred_at", "recorded_at", "data"),
 )
 
 WRITE_MARKS = """
@@ -122,7 +125,8 @@ SELECT $1, * FROM unnest($2::int[], $3::text[], $4::int[], $5::int[], $6::bigint
 """
 WRITE_LETTERS = """
 INSERT INTO dead_letter (
-    kind, id, number, topic, partition, log_offset, lender_id, owner, event_id, event_type, reason, field, raw, buried_at)
+    kind, id, number, topic, partition, log_offset, lender_id, owner, event_id, event_type, reason, field, raw,
+    buried_at)
 SELECT $1, * FROM unnest($2::text[], $3::int[], $4::text[], $5::int[], $6::bigint[], $7::text[], $8::text[], $9::text[],
     $10::text[], $11::text[], $12::text[], $13::bytea[], $14::timestamptz[])
 ON CONFLICT (id) DO NOTHING

@@ -257,12 +257,12 @@ class Transaction(Protocol):
     async def take_commands(self, numbers: Collection[int], limit: int) -> Sequence[Command]:
         """Return the oldest commands that wait for these actors."""
 
-    async def take_due(
-        self, layout: Layout, numbers: Collection[int], now: datetime, limit: int
-    ) -> Sequence[DueRow]:
+    async def take_due(self, layout: Layout, numbers: Collection[int], now: datetime, limit: int) -> Sequence[DueRow]:
         """Return rows that are due, of owners not in quarantine, ordered by shard, table, due, owner and key."""
 
-    async def load(self, layout: Layout, owners: Mapping[str, int], named: Mapping[str, set[tuple[str, Key]]]) -> dict[str, State]:
+    async def load(
+        self, layout: Layout, owners: Mapping[str, int], named: Mapping[str, set[tuple[str, Key]]]
+    ) -> dict[str, State]:
         """Return the state of each owner (locked first where the layout is shared); `named` are settled rows."""
 
     async def quarantines(self, owners: Collection[str]) -> Mapping[str, set[str]]:
@@ -314,5 +314,3 @@ class Store(Protocol):
     async def begin(self) -> Transaction: ...
 
     async def close(self) -> None: ...
-
-

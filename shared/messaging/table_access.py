@@ -199,8 +199,6 @@ def _claim(owner: str, table: Table, *, dated: bool) -> str:
     )
 
 
-
-
 _COMMAND_WAITS = "EXISTS (SELECT FROM command WHERE kind = $1 AND number = ANY ($2::int[]) AND status = 'pending')"
 
 
@@ -215,8 +213,7 @@ def _any_due(owner: str, table: Table) -> str:
     free = f"NOT EXISTS (SELECT FROM quarantine q WHERE q.owner = t.{owner})"
     if not _is_dated(table):
         return (
-            f"EXISTS (SELECT FROM {table.name} t "
-            f'WHERE t.shard = ANY ($2::int[]) AND t."{table.due}" <= $3 AND {free})'
+            f'EXISTS (SELECT FROM {table.name} t WHERE t.shard = ANY ($2::int[]) AND t."{table.due}" <= $3 AND {free})'
         )
     return (
         f"EXISTS (SELECT FROM lane_clock c JOIN {table.name} t ON t.shard = c.number AND t.lender_id = c.lender_id "

@@ -30,22 +30,26 @@ class Telling:
     def tell(self, number: int, cause: Event[Any], told: Told, ordinal: int | str) -> Event[Any]:
         """Wrap one payload in its envelope and put it on its lane, or on every lane."""
         debtor_id = cause.debtor_id if told.debtor_id is None else told.debtor_id
-        lanes = self._lanes(number, debtor_id)
-        for lane in lanes:
-            spread = "" if len(lanes) == 1 else f"/{lane.partition}"
-            event = self._envelope(cause, told, debtor_id, derived_id(f"{cause.id}{spread}", ordinal))
-            fact = FramedFact(debtor_id.encode(), event.type, event.trace, catalogue.encode(event))
-            self.lanes.setdefault((number, lane), []).append(fact)
+        if not debtor_id and self.kind.name != "lane":
+            return self._broadcast(number, cause, told, ordinal)
+        event = self._envelope(cause, told, debtor_id, derived_id(cause.id, ordinal))
+        partition = number if self.kind.name == "lane" else partition_of(debtor_id, SHARDS)
+        self._put(number, partition, event)
         if self.kind.keeps_history and debtor_id:
             self.history.append(_history(number, event))
         return event
 
-    def _lanes(self, number: int, debtor_id: str) -> list[Lane]:
-        if self.kind.name == "lane":
-            return [Lane(self.kind.output, number)]
-        if debtor_id:
-            return [Lane(self.kind.output, partition_of(debtor_id, SHARDS))]
-        return [Lane(self.kind.output, partition) for partition in range(SHARDS)]
+    def _broadcast(self, number: int, cause: Event[Any], told: Told, ordinal: int | str) -> Event[Any]:
+        """The same payload on every lane, under an id of its own on each."""
+        ids = [derived_id(f"{cause.id}/{partition}", ordinal) for partition in range(SHARDS)]
+        events = [self._envelope(cause, told, "", event_id) for event_id in ids]
+        for partition, event in enumerate(events):
+            self._put(number, partition, event)
+        return events[0]
+
+    def _put(self, number: int, partition: int, event: Event[Any]) -> None:
+        fact = FramedFact(event.debtor_id.encode(), event.type, event.trace, catalogue.encode(event))
+        self.lanes.setdefault((number, Lane(self.kind.output, partition)), []).append(fact)
 
     def _envelope(self, cause: Event[Any], told: Told, debtor_id: str, event_id: str) -> Event[Any]:
         return Event(
@@ -67,9 +71,7 @@ class Telling:
         return [self._stored(source, standings[number], lane, facts) for (number, lane), facts in self.lanes.items()]
 
     @staticmethod
-    def _stored(
-        source: Source, standing: Standing, lane: Lane, facts: list[FramedFact]
-    ) -> tuple[StoredFacts, Out]:
+    def _stored(source: Source, standing: Standing, lane: Lane, facts: list[FramedFact]) -> tuple[StoredFacts, Out]:
         out = standing.outs.get(lane, Out())
         first, last = out.seq + 1, out.seq + len(facts)
         body = frame(facts)

@@ -2,7 +2,7 @@
 
 One fetch, one transaction with arrays over the actors, one publisher. Whatever fails is sorted here: actors that are no
 longer ours are dropped and the batch is done again without them; anything else that leaves an outcome unknown drops all
-standings, and the truth is read again from the store. Who holds what is decided elsewhere: by leases, or by stepped mode.
+standings, and the truth is read again from the store. Who holds what is decided elsewhere: by leases or stepped mode.
 """
 
 import time
@@ -16,10 +16,11 @@ from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, Offset
 from shared.messaging.control import ReemitRequest, control_lane, control_topic, reemit_record, reemit_request
 from shared.messaging.freshness import Freshness
 from shared.messaging.meter import Meter
+from shared.messaging.notices import Notices
 from shared.messaging.publisher import Publisher
 from shared.messaging.store import CursorMove, Out, Source, StaleCursorError, Standing, Store, StoreUnavailableError
 from shared.messaging.turn import Batch, FencedError, Turn, Turned
-from shared.service import SHARDS, ActorKind, TryLater
+from shared.service import SHARDS, TryLater
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,7 @@ class Worker:
         self.publisher = Publisher(broker, turn.source)
         self.freshness = Freshness(turn.kind)
         self.meter = Meter(turn.service, turn.kind.name)
+        self.notices = Notices(turn.service, turn.kind)
         self._turn, self._store, self._broker, self._clock = turn, store, broker, clock
         self.revision = 0
         self._mapped_at, self._map = -1, dict[Lane, list[int]]()
@@ -54,14 +56,22 @@ class Worker:
 
     async def take(self, numbers: Iterable[int]) -> None:
         """Acquire actors, publish what their predecessor could not, and read on from where they stand."""
-        for number in numbers:
+        taken: dict[int, int] = {}
+        try:
+            for number in numbers:
+                taken[number] = await self._take(number)
+        finally:
+            self.meter.taken(len(taken))
+            self.notices.taken(taken)
+
+    async def _take(self, number: int) -> int:
+        standing = await self._acquired(number)
+        if standing.restored:
+            await self._store.renew(number, standing.epoch, self.name, "the database went back in time")
             standing = await self._acquired(number)
-            if standing.restored:
-                await self._store.renew(number, standing.epoch, self.name, "the database went back in time")
-                standing = await self._acquired(number)
-            self.standings[number] = standing
-            self.revision += 1
-            self.meter.taken(1)
+        self.standings[number] = standing
+        self.revision += 1
+        return standing.epoch
 
     async def _acquired(self, number: int) -> Standing:
         standing = await self._store.acquire(number, self.name)
@@ -155,9 +165,7 @@ class Worker:
         if not (busy or acknowledged) or not self.standings:
             return None
         try:
-            turned = await self._run(
-                Batch(self.grouped(records), commands, due, acknowledged), self._clock.now()
-            )
+            turned = await self._run(Batch(self.grouped(records), commands, due, acknowledged), self._clock.now())
         except TryLater:
             self.revision += 1
             raise
@@ -178,16 +186,14 @@ class Worker:
             acks = {place: out for place, out in batch.acknowledged.items() if place[0] in self.standings}
             jumps = [move for move in batch.jumps if move.number in self.standings]
             try:
-                turned = await self._turn.run(
-                    self.standings, Batch(ours, batch.commands, batch.due, acks, jumps), now
-                )
+                turned = await self._turn.run(self.standings, Batch(ours, batch.commands, batch.due, acks, jumps), now)
             except FencedError as error:
                 self.meter.fenced(len(error.lost))
-                log.warning("fenced", service=self._turn.service, kind=self.kind.name, actors=sorted(error.lost))
+                self.notices.fenced(error.lost)
                 self.lose(error.lost)
                 continue
             self.meter.turned(turned, time.perf_counter() - started)
-            self.meter.gaps(*_gap_changes(self.standings, turned.standings))
+            self.meter.gaps(*self.notices.gaps(self.standings, turned.standings))
             self.standings = dict(turned.standings)
             return turned
         return None
@@ -195,10 +201,7 @@ class Worker:
     async def _follow_up(self, turned: Turned, records: Sequence[Record]) -> None:
         """What follows a commit: publish, answer those who miss something, ask for what we miss."""
         self.publisher.submit(turned.facts)
-        for failure in turned.failures:
-            log.error("handler_failed", service=self._turn.service, kind=self.kind.name, failure=failure)
-        for stop in turned.stopped:
-            log.error("actor_stopped", service=self._turn.service, number=stop.number, reason=stop.reason)
+        self.notices.turned(turned, records)
         self.freshness.heard(records, self.standings)
         for record in records:
             if self.kind.output and record.lane.topic == control_topic(self.kind.output):
@@ -233,7 +236,7 @@ class Worker:
                 request = ReemitRequest(source, lane.topic, lane.partition, gap.incarnation, gap.from_seq)
                 self.publisher.notice(*reemit_record(request))
                 self._asked[number, lane, source] = (first, now)
-                log.warning("gap", lane=f"{lane.topic}/{lane.partition}", source=source, missing=gap.from_seq)
+                self.notices.asked(number, lane, source, gap.from_seq)
         self._asked = {place: at for place, at in self._asked.items() if place in open_gaps}
         self.meter.unrepaired(sum(now - first > UNREPAIRED_AFTER for first, _ in self._asked.values()))
         return len(open_gaps)
@@ -287,12 +290,3 @@ class Worker:
 
 def _earlier(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else min(one, other)
-
-
-def _gap_changes(before: Mapping[int, Standing], after: Mapping[int, Standing]) -> tuple[int, int]:
-    opened = repaired = 0
-    for number, standing in after.items():
-        was, now = set(before[number].gaps), set(standing.gaps)
-        opened += len(now - was)
-        repaired += len(was - now)
-    return opened, repaired

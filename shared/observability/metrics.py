@@ -19,9 +19,6 @@ REGISTRY = CollectorRegistry()
 QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds, for what a caller or a batch waits for."""
 
-PATIENT = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
-"""Seconds, for what travels through several services."""
-
 SIZES = (1, 10, 50, 100, 250, 500, 1_000, 2_000, 5_000, 10_000)
 
 
@@ -105,18 +102,9 @@ STOPPED_SHARDS = _gauge("stopped_shards", "Owned shards that wait for an operato
 LANE_WATERMARK_AGE = _gauge(
     "lane_watermark_age_seconds", "Age of the oldest watermark over the owned lanes.", "seconds", "kind"
 )
-EVENT_TO_CASE = _histogram(
-    "event_to_case_seconds", "Time from a bank event's arrival to the committed case.", "seconds", buckets=PATIENT
-)
-PAYMENT_TO_STOP = _histogram(
-    "payment_to_stop_seconds", "Time from a payment's arrival to the committed stop.", "seconds", buckets=PATIENT
-)
 
 # What people and machines ask for.
 COMMANDS = _counter("commands_total", "Commands answered over REST, by how they ended.", "commands", "name", "outcome")
-STEPS_NOT_DISPATCHED = _counter(
-    "steps_not_dispatched_total", "Due steps of plans that contacted nobody, by reason.", "steps", "reason"
-)
 HTTP_REQUESTS = _counter(
     "http_requests_total", "Requests answered, by route template.", "requests", "method", "route", "status"
 )

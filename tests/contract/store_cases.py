@@ -274,7 +274,7 @@ class PostgresSite:
         return await self._rows("SELECT shard, debtor_id, text, amount FROM toy_entry ORDER BY id")
 
     async def sums(self) -> dict[tuple[int, str, str], int]:
-        return {key: amount for *key_, amount in await self._rows("SELECT * FROM toy_sum") if (key := tuple(key_))}
+        return {(shard, *key): amount for shard, *key, amount in await self._rows("SELECT * FROM toy_sum")}
 
     async def history(self) -> list[tuple[Any, ...]]:
         rows = await self._rows("SELECT * FROM history ORDER BY id")
@@ -300,7 +300,7 @@ class PostgresSite:
 
 def a_file(owner: str, **fields: Any) -> File:
     """A state with some of its fields filled."""
-    return File(**{**{name: getattr(LAYOUT.empty(owner), name) for name in File.__slots__}, **fields})  # type: ignore[attr-defined]
+    return File(**{**{name: getattr(LAYOUT.empty(owner), name) for name in File.__slots__}, **fields})
 
 
 def a_letter(letter_id: str, *, number: int = 3, offset: int = 7, owner: str = "d1", **fields: Any) -> Letter:

@@ -8,6 +8,7 @@ import pytest
 from shared.messaging.broker import Lane
 from shared.messaging.store import (
     Answer,
+    Change,
     CursorMove,
     Effects,
     Gap,
@@ -52,7 +53,7 @@ async def test_an_actor_starts_with_nothing(store: Store) -> None:
     standing = await store.acquire(4, "one")
     assert (standing.number, standing.epoch, standing.incarnation, standing.stopped) == (4, 1, 1, "")
     assert standing.restored is False
-    assert standing.cursors == standing.marks == standing.gaps == standing.outs == standing.clocks == {}
+    assert not any([standing.cursors, standing.marks, standing.gaps, standing.outs, standing.clocks])
 
 
 async def test_each_acquisition_raises_the_epoch_of_that_actor_alone(stores: Site, store: Store) -> None:
@@ -221,7 +222,7 @@ async def test_what_is_rolled_back_was_never_there(stores: Site, store: Store) -
     await transaction.rollback()
     found = await store.acquire(3, "one")
     assert (found.epoch, found.stopped) == (2, "")
-    assert found.cursors == found.marks == found.gaps == found.outs == found.clocks == {}
+    assert not any([found.cursors, found.marks, found.gaps, found.outs, found.clocks])
     assert await load(store, "d1") == LAYOUT.empty("d1")
     assert (await stores.journal(), await stores.sums(), await stores.history(), await stores.operations()) == (
         [],
@@ -255,8 +256,6 @@ async def test_what_is_committed_is_there_for_others(stores: Site, store: Store)
 
 
 def _new(state: File) -> Any:
-    from shared.messaging.store import Change  # noqa: PLC0415
-
     return Change(3, state.debtor_id, LAYOUT.empty(state.debtor_id), state)
 
 

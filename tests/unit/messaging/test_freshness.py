@@ -47,7 +47,9 @@ FRESH = [
     pytest.param([word(0, 5, 7), word(1, 9, 4), word(0, 20, 7)], after(9), id="a later word replaces an earlier one"),
     pytest.param([word(0, 5, 7), word(1, 9, 4), word(0, 20, 8)], after(5), id="one that does not count replaces none"),
     pytest.param([word(0, 5, 1, incarnation=2), word(1, 9, 4)], None, id="an incarnation not yet seen does not count"),
-    pytest.param([word(2, 5, 0, sources=3), word(0, 5, 7), word(1, 9, 4)], after(5), id="a new partition is waited for"),
+    pytest.param(
+        [word(2, 5, 0, sources=3), word(0, 5, 7), word(1, 9, 4)], after(5), id="a new partition is waited for"
+    ),
 ]
 
 

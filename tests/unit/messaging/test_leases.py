@@ -13,7 +13,11 @@ SHARES = [
     pytest.param(4, [0, 1, 2, 3], {}, 2, Wanted((), (2, 3)), id="what is beyond the share is given up"),
     pytest.param(4, [0, 1], {2: "b", 3: "b"}, 2, Wanted((), ()), id="a fair share stays"),
     pytest.param(4, [0], {0: "a", 1: "b", 2: "b"}, 2, Wanted((3,), ()), id="what others hold is theirs"),
-    pytest.param(4, [], {0: "a", 1: "a", 2: "b", 3: "b"}, 2, Wanted((0, 1), ()), id="what bears my name is mine to take"),
+    pytest.param(
+        4, [], {0: "a", 1: "a", 2: "b", 3: "b"}, 2, Wanted((0, 1), ()), id="what bears my name is mine to take"
+    ),
+    pytest.param(4, [0, 1], {0: "b", 1: "b"}, 2, Wanted((2, 3), (0, 1)), id="what another has taken over is lost"),
+    pytest.param(4, [0, 1, 2], {0: "b"}, 2, Wanted((), (0,)), id="what is left after a loss may be a fair share"),
     pytest.param(4, [3], {3: "a"}, 1, Wanted((0, 1, 2), ()), id="a survivor takes the rest"),
     pytest.param(1, [], {0: "b"}, 2, Wanted((), ()), id="one actor has one holder"),
     pytest.param(0, [], {}, 1, Wanted((), ()), id="there is nothing to take"),

@@ -62,7 +62,7 @@ def publisher_on(log: FakeLog) -> Publisher:
 
 def test_the_fake_is_a_writer() -> None:
     writer: Writer = FakeWriter(FakeLog())
-    assert writer
+    assert isinstance(writer, FakeWriter)
 
 
 async def test_facts_are_published_in_order_with_their_positions() -> None:

@@ -82,8 +82,12 @@ DIFFERENCES: list[Any] = [
     pytest.param("one", {"one": B}, [], [("d1", B)], [], id="the only row changes"),
     pytest.param("one", {"one": None}, [], [], [("d1", None)], id="the only row goes"),
     pytest.param("many", {"many": {"a": A}}, [], [], [("d1", "b")], id="one of many goes"),
-    pytest.param("many", {"many": {"a": A, "b": B, "c": Row("c", 3)}}, [(3, "d1", Row("c", 3))], [], [], id="one comes"),
-    pytest.param("many", {"many": {"b": Row("b", 9)}}, [], [("d1", Row("b", 9))], [("d1", "a")], id="one changes, one goes"),
+    pytest.param(
+        "many", {"many": {"a": A, "b": B, "c": Row("c", 3)}}, [(3, "d1", Row("c", 3))], [], [], id="one comes"
+    ),
+    pytest.param(
+        "many", {"many": {"b": Row("b", 9)}}, [], [("d1", Row("b", 9))], [("d1", "a")], id="one changes, one goes"
+    ),
     pytest.param("log", {"log": (B, A)}, [(3, "d1", B), (3, "d1", A)], [], [], id="a journal grows"),
 ]
 

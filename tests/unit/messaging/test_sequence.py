@@ -24,23 +24,49 @@ def standing(**fields: Any) -> Standing:
     return Standing(3, 1, **fields)
 
 
+def other(seq: int) -> Position:
+    return at(seq, source="toy/lane/4")
+
+
 def judged(admission: Admission, positions: Sequence[Position]) -> list[Verdict]:
     return [admission.judge(LANE, position) for position in positions]
 
 
 VERDICTS = [
     pytest.param([at(1), at(2), at(3)], [NEW] * 3, {}, id="a dense sequence is new throughout"),
-    pytest.param([at(1), at(1), at(2), at(1), at(2)], [NEW, DUPLICATE, NEW, DUPLICATE, DUPLICATE], {}, id="what was seen is a duplicate"),
+    pytest.param(
+        [at(1), at(1), at(2), at(1), at(2)],
+        [NEW, DUPLICATE, NEW, DUPLICATE, DUPLICATE],
+        {},
+        id="what was seen is a duplicate",
+    ),
     pytest.param([at(2)], [MISSING], {SOURCE: Gap(1, 1, 2)}, id="a sequence begins at one"),
-    pytest.param([at(1), at(4), at(5)], [NEW, MISSING, MISSING], {SOURCE: Gap(1, 2, 4)}, id="behind a gap everything is dropped"),
-    pytest.param([at(1), at(3), at(2), at(3), at(4)], [NEW, MISSING, NEW, NEW, NEW], {}, id="a gap ends when it is told again from there on"),
-    pytest.param([at(1), at(4), at(2), at(4)], [NEW, MISSING, NEW, MISSING], {SOURCE: Gap(1, 3, 4)}, id="a gap filled in part is a later gap"),
+    pytest.param(
+        [at(1), at(4), at(5)], [NEW, MISSING, MISSING], {SOURCE: Gap(1, 2, 4)}, id="behind a gap everything is dropped"
+    ),
+    pytest.param(
+        [at(1), at(3), at(2), at(3), at(4)],
+        [NEW, MISSING, NEW, NEW, NEW],
+        {},
+        id="a gap ends when it is told again from there on",
+    ),
+    pytest.param(
+        [at(1), at(4), at(2), at(4)],
+        [NEW, MISSING, NEW, MISSING],
+        {SOURCE: Gap(1, 3, 4)},
+        id="a gap filled in part is a later gap",
+    ),
     pytest.param([at(1), at(2), at(1, 2), at(2, 2)], [NEW] * 4, {}, id="a new incarnation begins at one"),
     pytest.param([at(1), at(1, 2), at(2)], [NEW, NEW, DUPLICATE], {}, id="an old incarnation is over"),
     pytest.param([at(1), at(3, 2)], [NEW, MISSING], {SOURCE: Gap(2, 1, 3)}, id="a new incarnation may have a gap"),
-    pytest.param([at(1), at(5), at(2, 2), at(1, 2)], [NEW, MISSING, MISSING, NEW], {}, id="the gap of an incarnation that is over is forgotten"),
-    pytest.param([at(1), at(1, source="toy/lane/4"), at(2, source="toy/lane/4"), at(2)], [NEW] * 4, {}, id="each source counts by itself"),
-]  # fmt: skip
+    pytest.param(
+        [at(1), at(5), at(2, 2), at(1, 2)],
+        [NEW, MISSING, MISSING, NEW],
+        {},
+        id="the gap of an incarnation that is over is forgotten",
+    ),
+    pytest.param([at(1), other(1), other(2), at(2)], [NEW] * 4, {}, id="each source counts by itself"),
+]
 
 
 @pytest.mark.parametrize(("positions", "verdicts", "gaps"), VERDICTS)

@@ -61,12 +61,14 @@ def test_every_number_can_be_set() -> None:
         "FAIRDUE_DEAD_LETTER_SECONDS": "9",
         "FAIRDUE_PORT_LEGAL": "9104",
         "FAIRDUE_DATA": "/var/lib/fairdue",
+        "FAIRDUE_OUTBOX_HOURS": "24",
     }
     settings = Settings.demo(environ)
     tuning = settings.worker
     assert (tuning.batch_size, tuning.lease_seconds, tuning.linger_ms, tuning.watchdog_seconds) == (50, 3, 0, 7)
     assert (settings.dead_letters.count, settings.dead_letters.seconds) == (5, 9)
     assert settings.ports["legal"] == 9104
+    assert settings.outbox_hours == 24
     assert settings.data_directory == Path("/var/lib/fairdue")
 
 

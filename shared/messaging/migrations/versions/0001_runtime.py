@@ -114,9 +114,9 @@ CREATE TABLE shared_owner (owner text PRIMARY KEY);
 """
 
 TABLES = (
-    "actor worker cursor_in source_mark gap lane_out lane_clock outbox audit_link dead_letter quarantine parked command "
-    "operation_log history shared_owner"
-).split()
+    *("actor", "worker", "cursor_in", "source_mark", "gap", "lane_out", "lane_clock", "outbox", "audit_link"),
+    *("dead_letter", "quarantine", "parked", "command", "operation_log", "history", "shared_owner"),
+)
 
 
 def upgrade() -> None:

@@ -1,0 +1,112 @@
+"""The first two steps of a turn: how far each actor's cursors move, and which of its records are new."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.messaging.broker import Lane, Record
+from shared.messaging.sequence import WATERMARK_HEADER, Admission, Verdict, position_of
+from shared.messaging.store import CursorMove, Effects, Gap, Out, Source, Standing
+from shared.service import ActorKind
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one turn is to apply: the records of each actor in the order of its inputs, and how much else to look for.
+
+    `acknowledged` are counters whose acknowledgements are to be kept; `jumps` move cursors over what the log has lost.
+    """
+
+    records: Mapping[int, Sequence[Record]]
+    commands: int = 0
+    due: int = 0
+    acknowledged: Mapping[tuple[int, Lane], Out] = field(default_factory=dict)
+    jumps: Sequence[CursorMove] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A batch, where its actors stand, and the instant at which it is applied."""
+
+    standings: Mapping[int, Standing]
+    batch: Batch
+    now: datetime
+
+
+@dataclass(slots=True)
+class Admitted:
+    """What of a batch is new, and how the cursors move."""
+
+    admissions: dict[int, Admission] = field(default_factory=dict)
+    fresh: dict[int, list[Record]] = field(default_factory=dict)
+    moves: list[CursorMove] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def admit(kind: ActorKind, work: Work) -> Admitted:
+    """Judge every record of a batch. At an edge nothing is numbered: the bank's headers are its own affair."""
+    admitted = Admitted(moves=list(work.batch.jumps))
+    for number, records in work.batch.records.items():
+        standing = work.standings[number]
+        admission = admitted.admissions.setdefault(number, Admission(standing))
+        admitted.fresh[number] = [
+            each for each in records if kind.is_edge or _is_fresh(admission, each, admitted.counts)
+        ]
+        ends = {record.lane: record.offset + 1 for record in records}
+        admitted.moves += [CursorMove(number, lane, standing.cursors.get(lane), end) for lane, end in ends.items()]
+    return admitted
+
+
+def _is_fresh(admission: Admission, record: Record, counts: Counter[str]) -> bool:
+    position = position_of(record.headers)
+    if position is None:
+        return _is_unnumbered(admission, record, counts)
+    verdict = admission.judge(record.lane, position)
+    counts[verdict.value] += 1
+    return verdict is Verdict.NEW
+
+
+def _is_unnumbered(admission: Admission, record: Record, counts: Counter[str]) -> bool:
+    """A record that nobody numbered is new to us; a watermark is no event, but may show that something is missing."""
+    told = position_of(record.headers, WATERMARK_HEADER)
+    if told is not None:
+        admission.seen(record.lane, told)
+        return False
+    counts[Verdict.NEW.value] += 1
+    return True
+
+
+def standings_after(work: Work, moves: Sequence[CursorMove], effects: Effects) -> dict[int, Standing]:
+    """The standings as they are once the transaction has committed; what was not touched stays the same object."""
+    after = dict(work.standings)
+
+    def of(number: int) -> Standing:
+        if after[number] is work.standings[number]:
+            after[number] = work.standings[number].copy()
+        return after[number]
+
+    for move in moves:
+        of(move.number).cursors[move.lane] = move.new
+    for (number, lane, source), mark in effects.marks.items():
+        of(number).marks[lane, source] = mark
+    for (number, lane), out in effects.outs.items():
+        of(number).outs[lane] = out
+    for (number, lender), day in effects.clocks.items():
+        of(number).clocks[lender] = day
+    _move_gaps_and_stops(of, effects)
+    return after
+
+
+def _move_gaps_and_stops(of: Callable[[int], Standing], effects: Effects) -> None:
+    for (number, lane, source), gap in effects.gaps.items():
+        _set_gap(of(number), (lane, source), gap)
+    for stop in effects.stops:
+        of(stop.number).stopped = stop.reason
+
+
+def _set_gap(standing: Standing, key: tuple[Lane, Source], gap: Gap | None) -> None:
+    if gap is None:
+        standing.gaps.pop(key, None)
+    else:
+        standing.gaps[key] = gap

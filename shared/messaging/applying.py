@@ -1,0 +1,151 @@
+"""Applies events to the states of their owners, with the handlers of one kind of actor, and tells what they return.
+
+An event that cannot be applied leaves its owner's state as it was (but for the due row that it came from, which is
+taken out) and is handed back as `Rejected`, whatever its handler raised.
+"""
+
+import dataclasses
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from shared.contracts.envelope import Event, Moment, Told
+from shared.messaging.inputs import Input
+from shared.messaging.layout import State
+from shared.messaging.store import DueRow, Parked, Standing
+from shared.messaging.telling import Telling
+from shared.service import ActorKind, Rejected, TryLater
+
+TRIES = 3
+"""How often a handler that fails unexpectedly is tried before its event is buried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """All that a turn's inputs may touch, as it stood when the transaction began."""
+
+    standings: Mapping[int, Standing]
+    states: Mapping[str, State]
+    quarantines: Mapping[str, set[str]]
+    parked: Mapping[str, list[tuple[Parked, Input]]]
+    letters: Mapping[str, Input]
+
+
+@dataclass(slots=True)
+class Applying:
+    """The states of a turn's owners as they become; `condemned` are owners whose state the store refused, and why."""
+
+    kind: ActorKind
+    now: datetime
+    loaded: Loaded
+    condemned: Mapping[str, str]
+    clocks: dict[tuple[int, str], date]
+    states: dict[str, State] = field(init=False)
+    shards: dict[str, int] = field(default_factory=dict)
+    telling: Telling = field(init=False)
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Start from what was loaded."""
+        self.states = dict(self.loaded.states)
+        self.telling = Telling(self.kind, self.now)
+
+    def to_owner(self, item: Input, event: Event[Any]) -> None:
+        """Apply one event to its owner; a type without a handler changes nothing. Raises Rejected, TryLater."""
+        if item.owner in self.condemned:
+            raise Rejected(self.condemned[item.owner])
+        if item.due is not None and not self._take_out(item, item.due):
+            return
+        if type(event.data) in self.kind.handlers:
+            self._handle(item, event)
+
+    def to_lane(self, item: Input, event: Event[Any]) -> None:
+        """Apply one event that has no owner. Raises Rejected, TryLater."""
+        handler = self.kind.on_lane.get(type(event.data))
+        if handler is not None:
+            told = self._tried(handler, event, self.moment(item.number, event.lender_id))
+            self.tell(item.number, event, told)
+            self.counts["applied"] += 1
+
+    def command(self, item: Input, event: Event[Any]) -> list[Event[Any]]:
+        """Apply a command, and return the facts that it led to. Raises Rejected, TryLater."""
+        if item.owner in self.condemned:
+            raise Rejected(self.condemned[item.owner])
+        return self._handle(item, event)
+
+    def _handle(self, item: Input, event: Event[Any]) -> list[Event[Any]]:
+        handler = self.kind.handlers[type(event.data)]
+        now = self.moment(item.number, event.lender_id)
+        after, told = self._tried(handler, self.states[item.owner], event, now)
+        self._keep(item, after)
+        self.counts["applied"] += 1
+        return self.tell(item.number, event, told)
+
+    def _keep(self, item: Input, state: State) -> None:
+        self.states[item.owner] = state
+        self.shards.setdefault(item.owner, item.number)
+
+    def _tried(self, handler: Callable[..., Any], *arguments: Any) -> Any:
+        for _ in range(TRIES - 1):
+            try:
+                return handler(*arguments)
+            except (Rejected, TryLater):
+                raise
+            except Exception:  # noqa: BLE001, S112  # tried again below; the last failure is the one that is told
+                continue
+        return self._last_try(handler, *arguments)
+
+    def _last_try(self, handler: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return handler(*arguments)
+        except (Rejected, TryLater):
+            raise
+        except Exception as error:  # whatever a handler raises must cost one debtor, not the lane
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            self.failures.append(f"{type(error).__name__} at {where.name}:{where.lineno}")
+            raise Rejected(f"{type(error).__name__} in {where.name}") from error
+
+    def tell(self, number: int, event: Event[Any], told: Iterable[Told]) -> list[Event[Any]]:
+        """Tell what a handler returned."""
+        return [self.telling.tell(number, event, each, ordinal) for ordinal, each in enumerate(told)]
+
+    # -- due rows ------------------------------------------------------------------------------------------------
+
+    def _take_out(self, item: Input, due: DueRow) -> bool:
+        """Take a due row out of its owner's state; False where an earlier input of the turn has already moved it."""
+        state = self.states[item.owner]
+        rows = self.kind.layout.rows(state, due.name)
+        if rows.get(due.key) != due.row:
+            return False
+        left = {key: row for key, row in rows.items() if key != due.key}
+        self._keep(item, self._with_rows(state, due.name, left))
+        return True
+
+    def put_back(self, item: Input, due: DueRow) -> None:
+        """Put a due row back into its owner's state, for a letter that is tried again."""
+        state = self.states[item.owner]
+        rows = {**self.kind.layout.rows(state, due.name), due.key: due.row}
+        self.states[item.owner] = self._with_rows(state, due.name, rows)
+
+    def _with_rows(self, state: State, name: str, rows: Mapping[Any, Any]) -> State:
+        content = rows if self.kind.layout.tables[name].key else rows.get(None)
+        return dataclasses.replace(state, **{name: content})
+
+    # -- clocks --------------------------------------------------------------------------------------------------
+
+    def moment(self, number: int, lender_id: str) -> Moment:
+        """The instant, and the lender's business date in this actor's lane."""
+        known = self.clocks.get((number, lender_id))
+        return Moment(self.now, known or self.loaded.standings[number].clocks.get(lender_id, date.min))
+
+    def advances(self, number: int, event: Event[Any]) -> bool:
+        """Move the lender's clock in this lane; a date that is not newer was said before, and is not said again."""
+        day = event.data.business_date
+        if day <= self.moment(number, event.lender_id).business_date:
+            return False
+        self.clocks[number, event.lender_id] = day
+        return True

@@ -1,0 +1,48 @@
+"""What the store in memory has committed: all that would survive a crash."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from shared.messaging.layout import Key, Row
+from shared.messaging.store import (
+    Command,
+    HistoryRow,
+    Letter,
+    Operation,
+    Parked,
+    Quarantined,
+    Standing,
+    StoredFacts,
+)
+
+
+class Holder(Protocol):
+    """An open transaction that has fenced an actor."""
+
+    def end(self) -> None:
+        """Be ended by whoever takes the actor over."""
+
+
+@dataclass(slots=True)
+class MemoryDatabase:
+    """All that one service has committed."""
+
+    standings: dict[tuple[str, int], Standing] = field(default_factory=dict)
+    owners: dict[tuple[str, int], str | None] = field(default_factory=dict)
+    rows: dict[str, dict[tuple[str, Key], tuple[int, Row]]] = field(default_factory=dict)
+    journals: dict[str, list[tuple[int, str, Row]]] = field(default_factory=dict)
+    tallies: dict[str, dict[tuple[int, Key], Row]] = field(default_factory=dict)
+    outbox: dict[tuple[str, int], list[StoredFacts]] = field(default_factory=dict)
+    letters: dict[str, tuple[str, Letter, str]] = field(default_factory=dict)
+    quarantines: dict[tuple[str, str], Quarantined] = field(default_factory=dict)
+    parked: list[Parked] = field(default_factory=list)
+    commands: dict[str, tuple[str, Command, str, bytes]] = field(default_factory=dict)
+    history: list[HistoryRow] = field(default_factory=list)
+    operations: list[tuple[str, Operation]] = field(default_factory=list)
+    holders: dict[tuple[str, int], Holder] = field(default_factory=dict)
+    ordinals: int = 0
+    incarnations: int = 1
+
+    def submit(self, kind: str, command: Command) -> None:
+        """Leave a command for its actor, as the API does."""
+        self.commands[command.id] = (kind, command, "pending", b"")
