@@ -11,11 +11,12 @@ from pathlib import Path
 import uvloop
 
 from services import demo, live, local, replay
-from services.installed import DECLARATIONS, declared
+from services.installed import DECLARATIONS
 from services.intake.connectors.card_panel import PanelFileError
 from shared import logs
 from shared.embedded.kafka_server import KafkaServerError
 from shared.messaging.broker import BrokerUnavailableError, PartitionMismatchError
+from shared.messaging.store import StoreUnavailableError
 from shared.postgres import migrate
 from shared.postgres.migrate import SchemaBehindError
 from shared.postgres.server import PostgresServerError
@@ -31,6 +32,7 @@ EXPECTED = (
     PostgresServerError,
     SchemaBehindError,
     SettingsError,
+    StoreUnavailableError,
     StuckError,
 )
 """What a user can do something about: one line, and exit code 2."""
@@ -75,7 +77,7 @@ async def _run(chosen: argparse.Namespace) -> None:
     settings = Settings.from_environment(os.environ, chosen.services or tuple(DECLARATIONS))
     logs.configure(settings.mode)
     roles = [Role(role) for role in chosen.role] or list(Role)
-    await live.serve(declared(settings, chosen.services or None), roles, settings, settings.broker_url)
+    await live.run(chosen.services, roles, settings)
 
 
 async def _migrate(chosen: argparse.Namespace) -> None:

@@ -23,6 +23,7 @@ from shared.settings import Lender
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 30.0
+TRY_AGAIN_AFTER = 1.0
 SATURDAY = 5
 
 
@@ -38,14 +39,24 @@ def business_date(lender: Lender, now: datetime) -> BusinessDateAdvanced:
 async def keep(lenders: Iterable[Lender], broker: Broker, clock: Clock, stopping: asyncio.Event) -> None:
     """Say each lender's business date once whenever it has moved, until stopped."""
     said: set[tuple[str, str]] = set()
+    trouble = ""
     while not stopping.is_set():
-        try:
-            for lender in lenders:
-                await _say(business_date(lender, clock.now()), broker, clock.now(), said)
-        except BrokerUnavailableError as error:
-            log.warning("waiting", reason=f"business date not said: {error}")
+        found = await _say_all(lenders, broker, clock, said)
+        if found and found != trouble:
+            log.warning("waiting", reason=found)
+        trouble = found
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), LOOK_EVERY)
+            await asyncio.wait_for(stopping.wait(), TRY_AGAIN_AFTER if trouble else LOOK_EVERY)
+
+
+async def _say_all(lenders: Iterable[Lender], broker: Broker, clock: Clock, said: set[tuple[str, str]]) -> str:
+    """Say what has moved; why not all of it could be said, where it could not."""
+    try:
+        for lender in lenders:
+            await _say(business_date(lender, clock.now()), broker, clock.now(), said)
+    except BrokerUnavailableError as error:
+        return f"business date not said: {error}"
+    return ""
 
 
 async def _say(event: BusinessDateAdvanced, broker: Broker, now: datetime, said: set[tuple[str, str]]) -> None:

@@ -1,62 +1,80 @@
 """Runs services until stopped: all five on the embedded installation (`up`), or as the environment says."""
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Sequence
 
 from services import calendar, local
 from services.installed import declared
-from shared.messaging.broker import Broker, BrokerUnavailableError
+from shared.messaging.broker import Broker
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.kafka_clients import KafkaOptions
-from shared.runtime import Role, Runtime
+from shared.runtime import Role, Runtime, stop_on_signals
 from shared.service import Service
 from shared.settings import Settings
 
 
 async def up(settings: Settings) -> None:
     """The whole system in one process on the embedded installation, with its addresses printed."""
+    stopping = stop_on_signals()
     installed = await local.start(settings.data_directory / "up" / "postgres")
     try:
         ready = installed.settings(settings)
         services = declared(ready)
         await local.migrated(installed, services)
-        for service in services:
-            sys.stdout.write(f"{service.name:<14}http://{settings.host}:{settings.ports[service.name]}/docs\n")
-        for token in settings.tokens:
-            sys.stdout.write(f"{token.role:<14}Authorization: Bearer {token.token}\n")
-        sys.stdout.flush()
-        await serve(services, list(Role), ready, installed.broker_url(settings))
+        _announce(services, settings)
+        await serve(services, list(Role), ready, installed.broker_url(settings), stopping)
     finally:
         await installed.stop()
 
 
-async def serve(services: Sequence[Service], roles: Sequence[Role], settings: Settings, broker_url: str) -> None:
-    """Run until SIGTERM or Ctrl-C."""
-    broker = await _broker(broker_url, settings)
-    runtime = Runtime(services, roles, settings, broker)
+async def run(names: Sequence[str], roles: Sequence[Role], settings: Settings) -> None:
+    """Some services in some roles, as the environment says; on the embedded broker beside others of this machine."""
+    stopping = stop_on_signals()
+    if not settings.embedded_broker:
+        await serve(declared(settings, list(names) or None), roles, settings, settings.broker_url, stopping)
+        return
+    folder = settings.data_directory / "up" / "postgres"
+    ours = not await asyncio.to_thread(local.is_running, folder)
+    installed = await local.start(folder)
     try:
-        async with asyncio.TaskGroup() as tasks:
-            if Role.WORKER in roles and any(service.name == "intake" for service in services):
-                tasks.create_task(calendar.keep(settings.lenders, broker, runtime.clock, runtime.stopping))
-            tasks.create_task(_run(runtime))
+        ready = installed.settings(settings)
+        await serve(declared(ready, list(names) or None), roles, ready, installed.broker_url(settings), stopping)
     finally:
-        await broker.close()
+        if ours:
+            await installed.stop()
 
 
-async def _run(runtime: Runtime) -> None:
+async def serve(
+    services: Sequence[Service], roles: Sequence[Role], settings: Settings, broker_url: str, stopping: asyncio.Event
+) -> None:
+    """Run until `stopping` is set. A Kafka that is away is waited for: nothing is lost meanwhile."""
+    broker = await open_broker(broker_url, kafka=KafkaOptions(security=settings.kafka), patient=True)
+    runtime = Runtime(services, roles, settings, broker, stopping=stopping)
+    keeping = [_calendar(runtime)] if Role.WORKER in roles and any(each.name == "intake" for each in services) else []
     try:
         await runtime.run()
     finally:
-        runtime.stopping.set()
+        stopping.set()
+        for task in keeping:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await broker.close()
 
 
-async def _broker(url: str, settings: Settings) -> Broker:
-    """Open the broker; one that is away is waited for, since nothing is lost meanwhile."""
-    options = KafkaOptions(security=settings.kafka)
-    while True:
-        try:
-            return await open_broker(url, kafka=options)
-        except BrokerUnavailableError as error:
-            sys.stderr.write(f"waiting for the broker: {error}\n")
-            await asyncio.sleep(2)  # a broker that is away says nothing when it comes back
+def _calendar(runtime: Runtime) -> "asyncio.Task[None]":
+    """Keep the lenders' calendars; should that fail, everything stops, and the error is told at the end."""
+    keeping = calendar.keep(runtime.settings.lenders, runtime.broker, runtime.clock, runtime.stopping)
+    task = asyncio.create_task(keeping)
+    task.add_done_callback(lambda _: runtime.stopping.set())
+    return task
+
+
+def _announce(services: Sequence[Service], settings: Settings) -> None:
+    for service in services:
+        sys.stdout.write(f"{service.name:<14}http://{settings.host}:{settings.ports[service.name]}/docs\n")
+    for token in settings.tokens:
+        sys.stdout.write(f"{token.role:<14}Authorization: Bearer {token.token}\n")
+    sys.stdout.flush()

@@ -38,6 +38,11 @@ async def start(folder: Path, *, fast: bool = False) -> Local:
     return Local(server, await databases.provide(server))
 
 
+def is_running(folder: Path) -> bool:
+    """Whether somebody has started the server of a folder. Blocks."""
+    return PostgresServer(folder).is_running()
+
+
 async def afresh(local: Local) -> Local:
     """Empty databases in place of those that are there."""
     await databases.drop(local.server)

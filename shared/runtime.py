@@ -10,10 +10,11 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import asyncpg
 import structlog
 import uvicorn
 
@@ -22,17 +23,23 @@ from shared.clock import Clock, SystemClock
 from shared.http.app import create_app
 from shared.http.database import engine_of
 from shared.http.health import Check, Readiness
+from shared.messaging import lag
 from shared.messaging.broker import Broker, BrokerUnavailableError
 from shared.messaging.leases import Leases
 from shared.messaging.loop import Loop, Pace
+from shared.messaging.store import StoreUnavailableError
 from shared.postgres import migrate
 from shared.service import Service
-from shared.settings import Settings
+from shared.settings import Settings, SettingsError
+from shared.upkeep import Upkeep
 
 log = structlog.get_logger(__name__)
 
 WATCHDOG_EXIT = 70
 GRACE_SECONDS = 10
+"""How long what is in hand may take at the end; what waits for a broker or a database that is away is then given up."""
+
+LAG_SECONDS = 3.0
 
 
 class Role(StrEnum):
@@ -53,28 +60,60 @@ class Runtime:
     clock: Clock = field(default_factory=SystemClock)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     loops: dict[str, list[Loop]] = field(default_factory=dict)
+    waits_for: str = ""
 
     async def run(self) -> None:
-        """Work until SIGTERM or Ctrl-C, then finish what is in hand. Raises SchemaBehindError, PartitionMismatchError."""
+        """Work until `stopping` is set, then finish what is in hand.
+
+        Raises SchemaBehindError, PartitionMismatchError, StoreUnavailableError, SettingsError.
+        """
         for service in self.services:
-            await migrate.require(self.settings.database_url(service.name), service.name)
-        self._hear_signals()
+            await _require_schema(service.name, self.settings.database_url(service.name))
+        with contextlib.ExitStack() as open_sockets:
+            sockets = {
+                service.name: open_sockets.enter_context(self._bound(service.name))
+                for service in (self.services if Role.API in self.roles else ())
+            }
+            try:
+                await self._together(sockets)
+            except BaseExceptionGroup as group:
+                raise _first(group) from group
+
+    async def _together(self, sockets: Mapping[str, socket.socket]) -> None:
         async with asyncio.TaskGroup() as tasks:
             if Role.WORKER in self.roles:
                 tasks.create_task(self._work())
-            if Role.API in self.roles:
-                for service in self.services:
-                    tasks.create_task(self._serve(service))
+            for service in self.services:
+                if service.name in sockets:
+                    tasks.create_task(self._serve(service, sockets[service.name]))
 
-    def _hear_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for each in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(each, self.stopping.set)
+    def _bound(self, service: str) -> socket.socket:
+        """The socket of a service's REST. Raises SettingsError where its port is taken."""
+        place = self.settings.host, self.settings.ports[service]
+        try:
+            return socket.create_server(place, family=socket.AF_INET6 if ":" in place[0] else socket.AF_INET)
+        except OSError as error:
+            raise SettingsError(
+                f"FAIRDUE_PORT_{service.upper()}", f"{place[1]} cannot be used: {error.strerror}"
+            ) from None
 
     # -- workers -------------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
         await self._topics()
+        self._make_loops()
+        loops = [loop for each in self.loops.values() for loop in each]
+        _watch(loops, self.settings.worker.watchdog_seconds)
+        upkeep = [self._upkeep_of(service) for service in self.services]
+        for each in upkeep:
+            await each.begin()
+        async with asyncio.TaskGroup() as tasks:
+            for each in upkeep:
+                tasks.create_task(each.keep(self.stopping))
+            running = [tasks.create_task(loop.run(self.stopping)) for loop in loops]
+            tasks.create_task(self._bound_the_end(running))
+
+    def _make_loops(self) -> None:
         name = f"{socket.gethostname()}-{os.getpid()}"
         tuning = self.settings.worker
         pace = Pace(batch=tuning.batch_size, linger=tuning.linger_ms / 1000, lease=tuning.lease_seconds)
@@ -84,11 +123,21 @@ class Runtime:
                 Loop(worker, self.broker, Leases(dsn, worker.kind.name, worker.name, pace.lease), pace)
                 for worker in workers_of([service], self.settings, self.broker, self.clock, name)
             ]
-        loops = [loop for each in self.loops.values() for loop in each]
-        _watch(loops, tuning.watchdog_seconds)
-        async with asyncio.TaskGroup() as tasks:
-            for loop in loops:
-                tasks.create_task(loop.run(self.stopping))
+
+    def _upkeep_of(self, service: Service) -> Upkeep:
+        workers = [loop.worker for loop in self.loops[service.name]]
+        dsn = self.settings.database_url(service.name)
+        return Upkeep(service.name, dsn, workers, self.broker, self.settings.outbox_hours)
+
+    async def _bound_the_end(self, running: Sequence["asyncio.Task[None]"]) -> None:
+        """Let the workers finish in order, for a while: nothing committed is lost by ending without them."""
+        await self.stopping.wait()
+        for _ in range(2):  # the first cancel ends what a worker waits for, the second its winding up
+            _, late = await asyncio.wait(running, timeout=GRACE_SECONDS / 2)
+            if late:
+                log.warning("ending_without_answer", workers=len(late), reason="the broker or a database is away")
+            for task in late:
+                task.cancel()
 
     async def _topics(self) -> None:
         """Have the topics; a broker that is away at the start is waited for, one with other partitions is refused."""
@@ -96,10 +145,13 @@ class Runtime:
             try:
                 await self.broker.ensure_topics(topics_of(self.services))
             except BrokerUnavailableError as error:
-                log.warning("waiting", reason=f"broker: {error}")
+                if not self.waits_for:
+                    log.warning("waiting", reason=f"broker: {error}")
+                self.waits_for = "the broker does not answer"
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.stopping.wait(), 1)
             else:
+                self.waits_for = ""
                 return
 
     async def _ready(self, service: str) -> Readiness:
@@ -107,27 +159,34 @@ class Runtime:
             return Readiness()
         loops = self.loops.get(service, [])
         checks = [Check(f"worker {loop.worker.kind.name}", not _trouble(loop), _trouble(loop)) for loop in loops]
-        return Readiness(tuple(checks) or (Check("workers", ok=False, detail="not started"),))
+        return Readiness(tuple(checks) or (Check("workers", ok=False, detail=self.waits_for or "not started"),))
+
+    async def _lags(self, service: str) -> Mapping[tuple[str, int], int]:
+        """How far behind the actors held here are; nothing where the broker does not say so in time."""
+        workers = [loop.worker for loop in self.loops.get(service, [])]
+        try:
+            async with asyncio.timeout(LAG_SECONDS):
+                return await lag.behind(workers, self.broker)
+        except (BrokerUnavailableError, TimeoutError):
+            return {}
 
     # -- REST ----------------------------------------------------------------------------------------------------
 
-    async def _serve(self, service: Service) -> None:
+    async def _serve(self, service: Service, bound: socket.socket) -> None:
         engine = engine_of(self.settings.database_url(service.name))
         app = create_app(
-            service, self.settings, engine=engine, broker=self.broker, ready=lambda: self._ready(service.name)
+            service,
+            self.settings,
+            engine=engine,
+            broker=self.broker,
+            ready=lambda: self._ready(service.name),
+            lags=(lambda: self._lags(service.name)) if Role.WORKER in self.roles else None,
         )
-        config = uvicorn.Config(
-            app,
-            host=self.settings.host,
-            port=self.settings.ports[service.name],
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS)
         server = _Server(config)
         stop = asyncio.create_task(self._stop(server))
         try:
-            await server.serve()
+            await server.serve(sockets=[bound])
         finally:
             self.stopping.set()
             await stop
@@ -148,7 +207,29 @@ class _Server(uvicorn.Server):
 
 
 def _trouble(loop: Loop) -> str:
-    return loop.trouble or loop.unpublished
+    """What a loop waits for, without addresses: anybody may ask whether we are ready."""
+    return (loop.trouble or loop.unpublished).partition(":")[0]
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error of a group: the others came of it."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+async def _require_schema(service: str, dsn: str) -> None:
+    try:
+        await migrate.require(dsn, service)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StoreUnavailableError(f"the database of {service} does not answer: {type(error).__name__}") from error
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM and Ctrl-C set, from now on."""
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stopping.set)
+    return stopping
 
 
 def _watch(loops: Sequence[Loop], seconds: float) -> None:

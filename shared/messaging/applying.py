@@ -56,10 +56,10 @@ class Applying:
 
     def to_owner(self, item: Input, event: Event[Any]) -> None:
         """Apply one event to its owner; a type without a handler changes nothing. Raises Rejected, TryLater."""
-        if item.owner in self.condemned:
-            raise Rejected(self.condemned[item.owner])
         if item.due is not None and not self._take_out(item, item.due):
             return
+        if item.owner in self.condemned:
+            raise Rejected(self.condemned[item.owner])
         if type(event.data) in self.kind.handlers:
             self._handle(item, event)
 

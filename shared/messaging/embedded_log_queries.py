@@ -85,7 +85,8 @@ ORDER BY lane, last_offset
 # What is seen decides, never the head: a batch committed meanwhile must not fall below the new first offset.
 PRUNE: Final = """
 WITH kept AS (
-    SELECT coalesce((SELECT last_offset - n + 1 FROM batch WHERE topic = $1 AND partition = $2 AND (appended_at >= $3 OR last_offset >= $4)
+    SELECT coalesce((SELECT last_offset - n + 1 FROM batch
+                     WHERE topic = $1 AND partition = $2 AND (appended_at >= $3 OR last_offset >= $4)
                      ORDER BY last_offset LIMIT 1),
                     (SELECT max(last_offset) + 1 FROM batch WHERE topic = $1 AND partition = $2)) AS first_offset),
      moved AS (UPDATE head h SET first_offset = kept.first_offset FROM kept

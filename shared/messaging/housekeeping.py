@@ -18,10 +18,6 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-TEND_EVERY: Final = 600.0
-"""Seconds between two looks at partitions and old rows."""
-
-COUNT_EVERY: Final = 15.0
 DAYS_AHEAD: Final = 2
 COMMAND_HOURS: Final = 72
 LOCK: Final = 0x6661697264756F

@@ -304,7 +304,8 @@ class MemoryTransaction:
             database.outbox.setdefault((self._kind, stored.number), []).append(stored)
         database.history += effects.history
         for letter in effects.letters:
-            database.letters.setdefault(letter.id, (self._kind, letter, "open"))
+            if letter.id not in database.letters or database.letters[letter.id][2] != "open":
+                database.letters[letter.id] = (self._kind, letter, "open")
         for resolved in effects.resolved:
             kind, letter, _ = database.letters[resolved.letter_id]
             database.letters[resolved.letter_id] = (kind, letter, resolved.status)

@@ -49,6 +49,19 @@ class Meter:
         """Count a writer that had to be replaced."""
         metrics.PUBLISH_FAILURES.labels(self.service, self.kind).inc()
 
+    def begin(self) -> None:
+        """Show every counter from the start, at nought: a series that first appears with a fault hides its rise."""
+        labels = (self.service, self.kind)
+        for counter in (metrics.FENCED_WRITERS, metrics.PUBLISH_FAILURES, metrics.REEMISSIONS, metrics.TAKEOVERS):
+            counter.labels(*labels).inc(0)
+        self.unrepaired(0)
+        self.waiting(0, 0)
+
+    def waiting(self, quarantined: int, parked: int) -> None:
+        """Show what waits for people at the actors held."""
+        metrics.QUARANTINED_DEBTORS.labels(self.service, self.kind).set(quarantined)
+        metrics.PARKED_EVENTS.labels(self.service, self.kind).set(parked)
+
     def standing(self, owned: int, stopped: int, unacknowledged: int) -> None:
         """Show what is held."""
         metrics.OWNED_SHARDS.labels(self.service, self.kind).set(owned)

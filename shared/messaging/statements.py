@@ -129,7 +129,10 @@ INSERT INTO dead_letter (
     buried_at)
 SELECT $1, * FROM unnest($2::text[], $3::int[], $4::text[], $5::int[], $6::bigint[], $7::text[], $8::text[], $9::text[],
     $10::text[], $11::text[], $12::text[], $13::bytea[], $14::timestamptz[])
-ON CONFLICT (id) DO NOTHING
+ON CONFLICT (id) DO UPDATE
+SET status = 'open', reason = excluded.reason, field = excluded.field, raw = excluded.raw,
+    buried_at = excluded.buried_at, resolved_at = NULL, resolved_by = NULL, resolution = NULL
+WHERE dead_letter.status <> 'open'
 """
 RESOLVE_LETTERS = """
 UPDATE dead_letter d SET status = v.status, resolved_at = v.at, resolved_by = v.by, resolution = v.resolution

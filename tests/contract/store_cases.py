@@ -11,7 +11,8 @@ import msgspec
 
 from shared.messaging.broker import Lane
 from shared.messaging.layout import Layout, Table
-from shared.messaging.memory_store import MemoryDatabase, MemoryStore
+from shared.messaging.memory_database import MemoryDatabase
+from shared.messaging.memory_store import MemoryStore
 from shared.messaging.postgres_store import PostgresStore
 from shared.messaging.store import Change, Command, Effects, Letter, Parked, Store, Transaction
 

@@ -31,6 +31,17 @@ async def test_a_resolved_letter_is_no_longer_open(stores: Site, store: Store, s
     assert await stores.letter_status("l1") == status
 
 
+async def test_a_resolved_letter_that_is_buried_again_is_open_again(stores: Site, store: Store) -> None:
+    await write(store, Effects(letters=[a_letter("l1")]))
+    await write(store, Effects(resolved=[Resolved("l1", "discarded", NOW, "operator/x", "why")]))
+    again = a_letter("l1", reason="again", buried_at=NOW + timedelta(hours=1))
+    await write(store, Effects(letters=[again]))
+    transaction = await store.begin()
+    assert await transaction.letters(["l1"]) == {"l1": again}
+    await transaction.rollback()
+    assert await stores.letter_status("l1") == "open"
+
+
 async def test_letters_of_another_kind_of_actor_are_not_ours(stores: Site, store: Store) -> None:
     await write(store, Effects(letters=[a_letter("l1")]))
     transaction = await stores.store("ingress").begin()

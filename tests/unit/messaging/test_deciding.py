@@ -214,6 +214,21 @@ async def test_a_due_row_that_fails_is_buried_and_can_be_replayed(bench: Bench) 
     assert (bench.applied(), bench.letters()[0][3]) == ([1013, 77, 3], "replayed")
 
 
+async def test_a_due_row_that_cannot_be_kept_is_taken_out_and_can_be_discarded(bench: Bench) -> None:
+    await bench.play(*bench.added(1000), bench.record(Day(business_date=TODAY + timedelta(days=1)), ""))
+    bench.turn.kind = replace(KIND, handlers={**KIND.handlers, toy.Alarm: _too_much})
+    await bench.play()
+    assert (bench.letters()[0][0], bench.in_quarantine()) == ("cannot be saved: a number is beyond 64 bits", {"d1"})
+    bench.command("discard-letter", {"letter_id": bench.letter_ids()[0], "reason": "a test"})
+    await bench.play(*bench.added(5))
+    await bench.play()
+    assert (bench.applied(), bench.in_quarantine()) == ([1000, 5], set())
+
+
+def _too_much(state: Any, event: Any, now: Any) -> Any:
+    return toy.on_amount(state, replace_data(event, toy.Added(amount=TOO_MUCH)), now)
+
+
 def _mended(state: Any, event: Any, now: Any) -> Any:
     return toy.on_amount(state, replace_data(event, toy.Added(amount=77)), now)
 

@@ -15,7 +15,8 @@ from shared.contracts.outreach import HoldReleased
 from shared.messaging.broker import Lane, Record
 from shared.messaging.frames import records_of
 from shared.messaging.layout import Layout, Table
-from shared.messaging.memory_store import MemoryDatabase, MemoryStore
+from shared.messaging.memory_database import MemoryDatabase
+from shared.messaging.memory_store import MemoryStore
 from shared.messaging.sequence import Position, header, position_header
 from shared.messaging.store import Command, Standing, StoredFacts
 from shared.messaging.turn import Batch, Limits, Turn, Turned
