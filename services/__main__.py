@@ -14,6 +14,7 @@ from services import demo, live, local, replay
 from services.installed import DECLARATIONS
 from services.intake.connectors.card_panel import PanelFileError
 from shared import logs
+from shared.data_files import WrongDataError
 from shared.embedded.kafka_server import KafkaServerError
 from shared.messaging.broker import BrokerUnavailableError, PartitionMismatchError
 from shared.messaging.store import StoreUnavailableError
@@ -34,6 +35,7 @@ EXPECTED = (
     SettingsError,
     StoreUnavailableError,
     StuckError,
+    WrongDataError,
 )
 """What a user can do something about: one line, and exit code 2."""
 

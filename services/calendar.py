@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 30.0
 TRY_AGAIN_AFTER = 1.0
+TRIES_BEFORE_A_WORD = 3
+"""The public topic of a new installation comes a moment after us."""
+
 SATURDAY = 5
 
 
@@ -36,17 +39,25 @@ def business_date(lender: Lender, now: datetime) -> BusinessDateAdvanced:
     return BusinessDateAdvanced(lender_id=lender.lender_id, business_date=day)
 
 
-async def keep(lenders: Iterable[Lender], broker: Broker, clock: Clock, stopping: asyncio.Event) -> None:
-    """Say each lender's business date once whenever it has moved, until stopped."""
+async def keep(
+    lenders: Iterable[Lender],
+    broker: Broker,
+    clock: Clock,
+    stopping: asyncio.Event,
+    *,
+    look_every: float = LOOK_EVERY,
+    try_again_after: float = TRY_AGAIN_AFTER,
+) -> None:
+    """Say each lender's business date once whenever it has moved, until stopped; pauses are in seconds."""
     said: set[tuple[str, str]] = set()
-    trouble = ""
+    tries = 0
     while not stopping.is_set():
-        found = await _say_all(lenders, broker, clock, said)
-        if found and found != trouble:
-            log.warning("waiting", reason=found)
-        trouble = found
+        trouble = await _say_all(lenders, broker, clock, said)
+        tries = tries + 1 if trouble else 0
+        if tries == TRIES_BEFORE_A_WORD:
+            log.warning("waiting", reason=trouble)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), TRY_AGAIN_AFTER if trouble else LOOK_EVERY)
+            await asyncio.wait_for(stopping.wait(), try_again_after if trouble else look_every)
 
 
 async def _say_all(lenders: Iterable[Lender], broker: Broker, clock: Clock, said: set[tuple[str, str]]) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from services import calendar, local
 from services.installed import declared
-from shared.messaging.broker import Broker
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.kafka_clients import KafkaOptions
 from shared.runtime import Role, Runtime, stop_on_signals

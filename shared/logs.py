@@ -19,7 +19,7 @@ from structlog.contextvars import bound_contextvars
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 _QUIET: Final = {
-    "aiokafka": logging.WARNING,
+    "aiokafka": logging.CRITICAL,  # what it says of a broker that is away comes to us as errors, and is said once
     "alembic": logging.WARNING,
     "httpx": logging.WARNING,
     "uvicorn.access": logging.WARNING,

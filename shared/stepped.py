@@ -50,6 +50,7 @@ class Stepper:
         self._broker, self._ticks = broker, ticks
         self._driven = [_Driven(worker, _readings(worker, broker)) for worker in workers]
         self.applied = 0
+        self._gaps = 0
         self._flush: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -60,11 +61,15 @@ class Stepper:
     async def settle(self) -> None:
         """Run rounds from the kept place in the flow until a whole round moves nothing. Raises StuckError."""
         first = self._ticks.place
-        while await self._round(first) or first:
+        moved_at = time.monotonic()
+        while (moved := await self._round(first)) or self._gaps or first:
             first = 0
+            moved_at = time.monotonic() if moved else moved_at
+            if time.monotonic() - moved_at > PATIENCE:
+                raise StuckError(f"{self._gaps} gaps that no source has closed")
 
     async def _round(self, first: int) -> int:
-        moved = 0
+        moved = self._gaps = 0
         for place, driven in enumerate(self._driven[first:], start=first):
             moved += await self._patiently(place, driven)
         return moved
@@ -105,10 +110,10 @@ class Stepper:
         for reading, lanes in topics:
             moved += await self._drain_topic(worker, reading, lanes, ends)
         moved += await self._drain_tables(worker)
-        gaps = worker.ask_for_gaps()
+        self._gaps += worker.ask_for_gaps()
         await self._publishing()
         await worker.flush()
-        return moved + gaps
+        return moved
 
     async def _drain_topic(
         self, worker: Worker, reading: Reading, lanes: Sequence[Lane], ends: Mapping[Lane, int]

@@ -155,46 +155,49 @@ def routes() -> APIRouter:
     router = APIRouter(
         prefix="/v1", tags=["analytics"], dependencies=[Depends(require(Role.OPERATOR, Role.SUPERVISOR))]
     )
-
-    @router.get("/debtors/{debtor_id}")
-    async def read_debtor(debtor_id: DebtorId, connection: Connection) -> DebtorView:
-        """What is held about a debtor."""
-        held = await store.find_debtor(connection, debtor_id)
-        if held is None:
-            raise Problem(404, "No such debtor", "Analytics has not heard any fact about this debtor.")
-        return _debtor_view(debtor_id, held)
-
-    @router.get("/roll-rates")
-    async def list_roll_rates(
-        connection: Connection,
-        paging: Paging,
-        scheme: Scheme = None,
-        from_month: Month = None,
-        to_month: Month = None,
-    ) -> Page[RollRateView]:
-        """Month-end transitions of loans, stays included, by scheme, lender, product and month."""
-        if from_month and to_month and from_month > to_month:
-            raise Problem(422, "Invalid input", "The first month is after the last one.", field="from_month")
-        found = [
-            _roll_rate_view(each)
-            for each in await store.all_transitions(store.fetch_through(connection))
-            if scheme in (None, each.of.scheme) and (from_month or "") <= each.month <= (to_month or each.month)
-        ]
-        return _page(paging, found, ("scheme", "lender_id", "product", "month", "from_bucket", "to_bucket"))
-
-    @router.get("/book")
-    async def list_book(connection: Connection, paging: Paging, scheme: Scheme = None) -> Page[BookView]:
-        """The loans that have not ended, by scheme, lender, product, bucket and currency."""
-        rows = await store.book(store.fetch_through(connection))
-        found = [_book_view(row) for row in rows if scheme in (None, row[0])]
-        return _page(paging, found, ("scheme", "lender_id", "product", "bucket", "currency"))
-
-    @router.get("/summary")
-    async def read_summary(connection: Connection) -> SummaryView:
-        """The figures of the whole system, over all lenders."""
-        return SummaryView.model_validate(await store.summary_by(store.fetch_through(connection)))
-
+    router.add_api_route("/debtors/{debtor_id}", read_debtor, methods=["GET"])
+    router.add_api_route("/roll-rates", list_roll_rates, methods=["GET"])
+    router.add_api_route("/book", list_book, methods=["GET"])
+    router.add_api_route("/summary", read_summary, methods=["GET"])
     return router
+
+
+async def read_debtor(debtor_id: DebtorId, connection: Connection) -> DebtorView:
+    """What is held about a debtor."""
+    held = await store.find_debtor(connection, debtor_id)
+    if held is None:
+        raise Problem(404, "No such debtor", "Analytics has not heard any fact about this debtor.")
+    return _debtor_view(debtor_id, held)
+
+
+async def list_roll_rates(
+    connection: Connection,
+    paging: Paging,
+    scheme: Scheme = None,
+    from_month: Month = None,
+    to_month: Month = None,
+) -> Page[RollRateView]:
+    """Month-end transitions of loans, stays included, by scheme, lender, product and month."""
+    if from_month and to_month and from_month > to_month:
+        raise Problem(422, "Invalid input", "The first month is after the last one.", field="from_month")
+    found = [
+        _roll_rate_view(each)
+        for each in await store.all_transitions(store.fetch_through(connection))
+        if scheme in (None, each.of.scheme) and (from_month or "") <= each.month <= (to_month or each.month)
+    ]
+    return _page(paging, found, ("scheme", "lender_id", "product", "month", "from_bucket", "to_bucket"))
+
+
+async def list_book(connection: Connection, paging: Paging, scheme: Scheme = None) -> Page[BookView]:
+    """The loans that have not ended, by scheme, lender, product, bucket and currency."""
+    rows = await store.book(store.fetch_through(connection))
+    found = [_book_view(row) for row in rows if scheme in (None, row[0])]
+    return _page(paging, found, ("scheme", "lender_id", "product", "bucket", "currency"))
+
+
+async def read_summary(connection: Connection) -> SummaryView:
+    """The figures of the whole system, over all lenders."""
+    return SummaryView.model_validate(await store.summary_by(store.fetch_through(connection)))
 
 
 def _debtor_view(debtor_id: str, held: store.Held) -> DebtorView:

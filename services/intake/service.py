@@ -18,7 +18,7 @@ from shared.settings import Settings
 
 
 def declare(settings: Settings) -> Service:
-    """Declare intake. Raises SchemeError where the reporting schemes contradict themselves."""
+    """Declare intake. Raises WrongDataError where the reporting schemes contradict themselves."""
     schemes = reporting_schemes.load()
     return Service(
         name="intake",
@@ -43,6 +43,7 @@ def declare(settings: Settings) -> Service:
                 handlers=cases.handlers(schemes),
                 on_lane=cases.ON_LANE,
                 keeps_history=True,
+                relays_watermarks=True,
             ),
         ),
         routes=partial(api.routes, settings.vault, schemes),

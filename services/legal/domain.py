@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 
-class WrongDataError(ValueError):
+class ContradictionError(ValueError):
     """The screening data contradicts itself; the text is one line that names the part at fault."""
 
 
@@ -32,14 +32,14 @@ class Screening:
     limitation_source: str
 
     def __post_init__(self) -> None:
-        """Raise WrongDataError where a number cannot be meant."""
+        """Raise ContradictionError where a number cannot be meant."""
         if not self.minimum_claim:
-            raise WrongDataError("minimum_claim: no currency is named")
+            raise ContradictionError("minimum_claim: no currency is named")
         for currency, least in self.minimum_claim.items():
             if least < 1:
-                raise WrongDataError(f"minimum_claim: {currency} {least} is below 1")
+                raise ContradictionError(f"minimum_claim: {currency} {least} is below 1")
         if self.limitation_years < 1:
-            raise WrongDataError(f"limitation_period: {self.limitation_years} years is below 1")
+            raise ContradictionError(f"limitation_period: {self.limitation_years} years is below 1")
 
 
 @dataclass(frozen=True, slots=True)

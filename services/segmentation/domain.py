@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 
-class WrongDataError(ValueError):
+class ContradictionError(ValueError):
     """A ladder or strategy contradicts itself; the text is one line that names the part at fault."""
 
 
@@ -40,13 +40,13 @@ class Ladder:
     stages: tuple[Stage, ...]
 
     def __post_init__(self) -> None:
-        """Sort the stages and check them. Raises WrongDataError."""
+        """Sort the stages and check them. Raises ContradictionError."""
         object.__setattr__(self, "stages", tuple(sorted(self.stages, key=lambda stage: stage.first_day)))
         _check_each(self.stages)
         for lower, upper in pairwise(self.stages):
             _check_neighbours(lower, upper)
         if self.stages[-1].last_day is not None:
-            raise WrongDataError(f"{self.stages[-1]} is the last stage and must have no end")
+            raise ContradictionError(f"{self.stages[-1]} is the last stage and must have no end")
 
     def stage_at(self, days_past_due: int) -> Stage | None:
         """The one stage that holds that many days; None below the first."""
@@ -60,20 +60,20 @@ class Ladder:
 
 def _check_each(stages: Sequence[Stage]) -> None:
     if not stages:
-        raise WrongDataError("there are no stages")
+        raise ContradictionError("there are no stages")
     for stage in stages:
         if stage.last_day is not None and stage.last_day < stage.first_day:
-            raise WrongDataError(f"{stage} ends before it begins")
+            raise ContradictionError(f"{stage} ends before it begins")
         if sum(other.name == stage.name for other in stages) > 1:
-            raise WrongDataError(f"{stage}: the name occurs more than once")
+            raise ContradictionError(f"{stage}: the name occurs more than once")
 
 
 def _check_neighbours(lower: Stage, upper: Stage) -> None:
     if lower.last_day is None or lower.last_day >= upper.first_day:
-        raise WrongDataError(f"{lower} and {upper} overlap")
+        raise ContradictionError(f"{lower} and {upper} overlap")
     if lower.last_day + 1 < upper.first_day:
         missing = f"{lower.last_day + 1} to {upper.first_day - 1}"
-        raise WrongDataError(f"gap: days {missing} lie in no stage, between {lower} and {upper}")
+        raise ContradictionError(f"gap: days {missing} lie in no stage, between {lower} and {upper}")
 
 
 def days_past_due(oldest_due_on: date, on: date) -> int:
@@ -104,27 +104,27 @@ class Strategy:
 
 
 def check_strategy(strategy: Strategy, ladder: Ladder) -> None:
-    """Raise WrongDataError unless every stage of the ladder, and no other, has sound steps."""
+    """Raise ContradictionError unless every stage of the ladder, and no other, has sound steps."""
     names = [stage.name for stage in ladder.stages]
     unknown = [name for name in strategy.steps if name not in names]
     if unknown:
-        raise WrongDataError(f"{unknown[0]}: the ladder has no such stage")
+        raise ContradictionError(f"{unknown[0]}: the ladder has no such stage")
     for stage in ladder.stages:
         if not strategy.steps.get(stage.name):
-            raise WrongDataError(f"{stage.name}: the stage has no steps")
+            raise ContradictionError(f"{stage.name}: the stage has no steps")
         _check_steps(stage, strategy.steps[stage.name])
 
 
 def _check_steps(stage: Stage, steps: Sequence[Step]) -> None:
     if [step.number for step in steps] != list(range(1, len(steps) + 1)):
-        raise WrongDataError(f"{stage.name}: steps must be numbered 1 to {len(steps)} in order")
+        raise ContradictionError(f"{stage.name}: steps must be numbered 1 to {len(steps)} in order")
     if steps[0].after_days < 0:
-        raise WrongDataError(f"{stage.name} step 1: after_days is below 0")
+        raise ContradictionError(f"{stage.name} step 1: after_days is below 0")
     for earlier, later in pairwise(steps):
         if later.after_days < earlier.after_days:
-            raise WrongDataError(f"{stage.name} step {later.number}: after_days is below that of the step before")
+            raise ContradictionError(f"{stage.name} step {later.number}: after_days is below that of the step before")
     if stage.last_day is not None and steps[-1].after_days > stage.last_day - stage.first_day:
-        raise WrongDataError(f"{stage.name} step {len(steps)}: after_days reaches beyond the stage ({stage})")
+        raise ContradictionError(f"{stage.name} step {len(steps)}: after_days reaches beyond the stage ({stage})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +135,10 @@ class Playbook:
     strategies: tuple[Strategy, ...]
 
     def __post_init__(self) -> None:
-        """Sort the strategies by version and check them. Raises WrongDataError."""
+        """Sort the strategies by version and check them. Raises ContradictionError."""
         object.__setattr__(self, "strategies", tuple(sorted(self.strategies, key=lambda one: one.version)))
         if not self.strategies:
-            raise WrongDataError("strategies: there is not a single strategy")
+            raise ContradictionError("strategies: there is not a single strategy")
         for older, newer in pairwise(self.strategies):
             _check_succession(older, newer)
 
@@ -154,10 +154,10 @@ class Playbook:
 
 def _check_succession(older: Strategy, newer: Strategy) -> None:
     if newer.name != older.name:
-        raise WrongDataError(f"{newer.file}: {newer.name} beside {older.name}: only one strategy can be in effect")
+        raise ContradictionError(f"{newer.file}: {newer.name} beside {older.name}: only one strategy can be in effect")
     if newer.version == older.version:
-        raise WrongDataError(f"{newer.file}: version {newer.version} occurs more than once (also in {older.file})")
+        raise ContradictionError(f"{newer.file}: version {newer.version} occurs more than once (also in {older.file})")
     if newer.effective_from <= older.effective_from:
-        raise WrongDataError(
+        raise ContradictionError(
             f"{newer.file}: version {newer.version} takes effect no later than version {older.version}"
         )

@@ -3,28 +3,21 @@
 from collections import Counter
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
 
-import msgspec
-import yaml
-
-from services.segmentation.domain import Ladder, Playbook, Stage, Step, Strategy, WrongDataError, check_strategy
+from services.segmentation.domain import ContradictionError, Ladder, Playbook, Stage, Step, Strategy, check_strategy
 from shared.contracts.segmentation import TreatmentStep
+from shared.data_files import Form, WrongDataError, read
 
 FOLDER = Path(__file__).parent
 
-FormT = TypeVar("FormT")
 
-
-class _StageForm(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"first_day": "from", "last_day": "to"}
-):
+class _StageForm(Form, frozen=True, rename={"first_day": "from", "last_day": "to"}):
     name: str
     first_day: int
     last_day: int | None = None
 
 
-class _LadderForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _LadderForm(Form, frozen=True):
     version: str
     source: str
     stages: tuple[_StageForm, ...]
@@ -34,12 +27,12 @@ class _StepForm(TreatmentStep, frozen=True, kw_only=True, forbid_unknown_fields=
     pass
 
 
-class _StageStepsForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _StageStepsForm(Form, frozen=True):
     stage: str
     steps: tuple[_StepForm, ...]
 
 
-class _StrategyForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _StrategyForm(Form, frozen=True):
     id: str
     version: int
     effective_from: date
@@ -50,28 +43,31 @@ class _StrategyForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load_playbook(folder: Path = FOLDER) -> Playbook:
     """The ladder in `stages.yaml` and all in `strategies/`. Raises WrongDataError, one line that names the file."""
     ladder = load_ladder(folder / "stages.yaml")
-    files = sorted((folder / "strategies").glob("*.yaml"))
-    return Playbook(ladder, tuple(load_strategy(file, ladder) for file in files))
+    strategies = [load_strategy(file, ladder) for file in sorted((folder / "strategies").glob("*.yaml"))]
+    try:
+        return Playbook(ladder, tuple(strategies))
+    except ContradictionError as error:
+        raise WrongDataError(str(error)) from None
 
 
 def load_ladder(file: Path) -> Ladder:
     """The ladder in a file. Raises WrongDataError, one line with the file and the range."""
-    form = _read(file, _LadderForm)
+    form = read(file, _LadderForm)
     try:
         return Ladder(
             form.version, form.source, tuple(Stage(one.name, one.first_day, one.last_day) for one in form.stages)
         )
-    except WrongDataError as error:
+    except ContradictionError as error:
         raise WrongDataError(f"{file.name}: {error}") from None
 
 
 def load_strategy(file: Path, ladder: Ladder) -> Strategy:
     """The strategy in a file. Raises WrongDataError, one line with the file, the stage and the step."""
-    form = _read(file, _StrategyForm)
+    form = read(file, _StrategyForm)
     try:
         strategy = _strategy(form, file.name)
         check_strategy(strategy, ladder)
-    except WrongDataError as error:
+    except ContradictionError as error:
         raise WrongDataError(f"{file.name}: {error}") from None
     return strategy
 
@@ -79,27 +75,10 @@ def load_strategy(file: Path, ladder: Ladder) -> Strategy:
 def _strategy(form: _StrategyForm, file: str) -> Strategy:
     twice = [name for name, count in Counter(one.stage for one in form.stages).items() if count > 1]
     if twice:
-        raise WrongDataError(f"{twice[0]}: the stage occurs more than once")
+        raise ContradictionError(f"{twice[0]}: the stage occurs more than once")
     steps = {one.stage: tuple(map(_step, one.steps)) for one in form.stages}
     return Strategy(form.id, form.version, form.effective_from, form.source, steps, file)
 
 
 def _step(form: _StepForm) -> Step:
     return Step(form.number, form.channel, form.after_days, form.template)
-
-
-def _read(file: Path, form: type[FormT]) -> FormT:
-    try:
-        content: Any = yaml.safe_load(file.read_text("utf-8"))
-        return msgspec.convert(content, form)
-    except (OSError, UnicodeError) as error:
-        raise WrongDataError(f"{file.name}: cannot be read ({type(error).__name__})") from None
-    except yaml.YAMLError as error:
-        raise WrongDataError(f"{file.name}: not YAML{_place(error)}") from None
-    except msgspec.ValidationError as error:
-        raise WrongDataError(f"{file.name}: {error}") from None
-
-
-def _place(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f" (line {mark.line + 1})" if mark is not None else ""

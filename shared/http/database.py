@@ -6,7 +6,6 @@ from typing import Annotated
 
 import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -26,22 +25,26 @@ _DOWN = (
 
 
 def engine_of(url: str, *, application: str = "fairdue", pool_size: int = 5) -> AsyncEngine:
-    """An engine on a database; it connects when first used. One slot more is for the listener of commands."""
+    """An engine on a database; it connects when first used. One slot more is for the listener of commands.
+
+    The address goes to the driver as it stands, query and all: SQLAlchemy would read `sslmode` and its like otherwise.
+    """
     return create_async_engine(
-        make_url(url).set(drivername="postgresql+asyncpg"),
-        pool_size=pool_size + 1,
-        max_overflow=pool_size,
-        pool_timeout=CONNECT_SECONDS,
-        pool_pre_ping=True,
-        connect_args={
-            "timeout": CONNECT_SECONDS,
-            "command_timeout": STATEMENT_SECONDS,
-            "server_settings": {
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(
+            url,
+            timeout=CONNECT_SECONDS,
+            command_timeout=STATEMENT_SECONDS,
+            server_settings={
                 "application_name": application,
                 "statement_timeout": f"{int(STATEMENT_SECONDS * 1000)}",
                 "TimeZone": "UTC",
             },
-        },
+        ),
+        pool_size=pool_size + 1,
+        max_overflow=pool_size,
+        pool_timeout=CONNECT_SECONDS,
+        pool_pre_ping=True,
     )
 
 

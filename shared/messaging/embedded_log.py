@@ -12,16 +12,14 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import asyncpg
-import cramjam
-import msgspec
 
 from shared.messaging import embedded_log_queries as queries
-from shared.messaging.broker import BrokerUnavailableError, Headers, Lane, OffsetGoneError, Outgoing, Record, TopicSpec
+from shared.messaging.broker import BrokerUnavailableError, Lane, OffsetGoneError, Outgoing, Record, TopicSpec
+from shared.messaging.embedded_log_rows import records_of, rows_of
 from shared.messaging.topics import refuse_mismatch
 
 _CHANNEL: Final = "fairdue_log"
 _LONGEST_NOTE: Final = 7_000
-_CUT: Final = 1_000
 _ALL: Final = 2**63 - 1
 _CONNECT_SECONDS: Final = 10.0
 _COMMAND_SECONDS: Final = 30.0
@@ -45,13 +43,6 @@ _UNREACHABLE: Final = (
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
 )
-
-_Row = tuple[bytes | None, bytes, Headers]
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[_Row]).decode
-
-_COMPRESSED_FROM: Final = 1_500
-_ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"  # never the start of a list in msgpack
 
 
 def utc_now() -> datetime:
@@ -276,7 +267,7 @@ class LogReader:
         positions = dict(self._positions)
         for lane, rows in served:
             for row in rows:
-                records += _records_of(lane, positions[lane], row)
+                records += records_of(lane, positions[lane], row)
                 positions[lane] = row["last_offset"] + 1
         self._positions = positions
         return records
@@ -339,7 +330,7 @@ class LogWriter:
         firsts = {lanes[row["lane"]]: row["first_offset"] for row in moved}
         if len(firsts) != len(lanes):
             raise BrokerUnavailableError(f"embedded log: there is no lane {_first_missing(lanes, firsts)}")
-        rows = [row for lane in lanes for row in _rows_of(lane, firsts[lane], batches[lane])]
+        rows = [row for lane in lanes for row in rows_of(lane, firsts[lane], batches[lane])]
         await connection.execute(queries.APPEND, *map(list, zip(*rows, strict=True)), self._clock())
         # Told after the commit, in the same message: a NOTIFY inside would make all commits of the server queue up.
         await connection.execute("COMMIT; " + "; ".join(f"NOTIFY {_CHANNEL}, '{note}'" for note in _notes(lanes)))
@@ -361,30 +352,6 @@ def _columns(lanes: Sequence[Lane]) -> tuple[list[str], list[int]]:
 
 def _first_missing(lanes: Sequence[Lane], found: Mapping[Lane, int]) -> str:
     return next(f"{lane.topic}/{lane.partition}" for lane in lanes if lane not in found)
-
-
-def _rows_of(lane: Lane, first: int, batch: Sequence[Outgoing]) -> Iterator[tuple[str, int, int, int, bytes]]:
-    for start in range(0, len(batch), _CUT):
-        part = [(record.key, record.value, record.headers) for record in batch[start : start + _CUT]]
-        yield lane.topic, lane.partition, first + start + len(part) - 1, len(part), _pack(part)
-
-
-def _records_of(lane: Lane, position: int, row: Any) -> Iterator[Record]:
-    first = row["last_offset"] - row["n"] + 1
-    if first > position:
-        raise OffsetGoneError(lane, position, first, row["last_offset"] + 1)
-    at = row["appended_at"]
-    for number, (key, value, headers) in enumerate(_unpack(row["body"])[position - first :], position):
-        yield Record(lane, number, key, value, headers, at)
-
-
-def _pack(part: Sequence[_Row]) -> bytes:
-    body = _encode(part)
-    return bytes(cramjam.zstd.compress(body, 1)) if len(body) > _COMPRESSED_FROM else body
-
-
-def _unpack(body: bytes) -> list[_Row]:
-    return _decode(cramjam.zstd.decompress(body) if body.startswith(_ZSTD_MAGIC) else body)
 
 
 def _notes(lanes: Sequence[Lane]) -> Iterator[str]:

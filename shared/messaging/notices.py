@@ -37,7 +37,7 @@ class Notices:
         for owner, letter_id in effects.released:
             self._say("released", self._number(owner), debtor_id=owner, letter_id=letter_id)
         for resolved in effects.resolved:
-            log.warning(f"letter_{resolved.status}", **self._place, letter_id=resolved.letter_id)
+            log.warning("letter_resolved", **self._place, letter_id=resolved.letter_id, status=resolved.status)
         for stop in turned.stopped:
             self._say("shard_stopped" if stop.reason else "shard_resumed", stop.number, reason=stop.reason)
         for failure in turned.failures:
@@ -62,7 +62,7 @@ class Notices:
     def taken(self, epochs: Mapping[int, int]) -> None:
         """Actors were taken, at the start or from another worker: one line, since all 32 come at once as a rule."""
         if epochs:
-            log.info("shards_taken", **self._place, numbers=sorted(epochs), highest_epoch=max(epochs.values()))
+            log.info("shards_taken", **self._place, numbers=_runs(epochs), highest_epoch=max(epochs.values()))
 
     def fenced(self, numbers: Iterable[int]) -> None:
         """Our transaction was given up, since others hold these actors by now."""
@@ -86,6 +86,17 @@ class Notices:
 
     def _number(self, owner: str) -> int:
         return 0 if self.kind.name == "allocator" else partition_of(owner)
+
+
+def _runs(numbers: Iterable[int]) -> str:
+    """Numbers as people write them: 0-6, 9."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def _traces(records: Iterable[Record]) -> dict[tuple[Lane, int], str]:

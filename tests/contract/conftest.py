@@ -1,10 +1,14 @@
-"""The two places where a store keeps what it is given."""
+"""The places that the ports are held against: two where a store keeps its state, two servers for a broker."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from shared.messaging.broker import Broker
 from shared.messaging.store import Store
+from tests.contract import broker_cases
 from tests.contract.store_cases import MemorySite, PostgresSite, Site
 
 
@@ -27,3 +31,26 @@ async def store(stores: Site) -> Store:
     found = stores.store()
     await found.acquire(3, "one")
     return found
+
+
+@pytest.fixture(scope="module", params=broker_cases.SITES)
+def site(request: pytest.FixtureRequest) -> Iterator[broker_cases.Site]:
+    """A broker's server, running; each adapter's in turn."""
+    with TemporaryDirectory(prefix="fairdue-") as folder:
+        site: broker_cases.Site = request.param(Path(folder))
+        yield site
+        site.stop()
+
+
+@pytest.fixture
+def mortal(site: broker_cases.Site) -> Iterator[broker_cases.Site]:
+    """The site for tests that kill it; the next test finds it alive."""
+    yield site
+    site.start()
+
+
+@pytest.fixture
+async def broker(site: broker_cases.Site) -> AsyncIterator[Broker]:
+    """The adapter under test, open on the site."""
+    async with broker_cases.opened(site) as broker:
+        yield broker

@@ -1,204 +1,30 @@
-"""What the broker port promises, held against each adapter on its real server."""
+"""What the broker port promises of order, offsets, positions and topics, against each adapter on its real server."""
 
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Protocol, TypeVar
 
-import asyncpg
 import pytest
-from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from shared.embedded.kafka_server import KafkaServer, missing
-from shared.messaging.broker import (
-    Broker,
-    BrokerUnavailableError,
-    Lane,
-    OffsetGoneError,
-    Outgoing,
-    PartitionMismatchError,
-    Reader,
-    Record,
-    TopicSpec,
+from shared.messaging.broker import Broker, Lane, OffsetGoneError, Outgoing, Record, TopicSpec
+from tests.contract.broker_cases import (
+    PATIENCE,
+    START,
+    Site,
+    append,
+    append_all,
+    new_lanes,
+    new_topic,
+    numbered,
+    opened,
+    read,
+    reading,
+    take,
+    texts,
+    values,
 )
-from shared.messaging.broker_from_url import open_broker
-from shared.messaging.embedded_log import EmbeddedLog
-from shared.messaging.kafka_clients import KafkaOptions
-from shared.postgres.server import PostgresServer
-
-PATIENCE = 60.0
-START = datetime(2031, 3, 1, 9, 0, tzinfo=UTC)
-Answer = TypeVar("Answer")
-_numbers = count(1)
-
-
-class Site(Protocol):
-    """A real server that can be killed, and how to open the adapter under test on it."""
-
-    url: str
-
-    def kill(self) -> None: ...
-
-    def start(self) -> None:
-        """Start it again; nothing happens while it runs."""
-
-    def stop(self) -> None: ...
-
-    async def forget(self, broker: Broker, lane: Lane, before: Record) -> None:
-        """Let retention take what was appended before a record."""
-
-
-class EmbeddedSite:
-    def __init__(self, folder: Path) -> None:
-        self._server = PostgresServer(folder, fast=True)
-        self.kill, self.stop = self._server.kill, self._server.stop
-        self._server.start()
-        asyncio.run(self._create_database())
-        self.url = self._server.dsn("log")
-
-    def start(self) -> None:
-        self._server.start()
-
-    async def forget(self, broker: Broker, lane: Lane, before: Record) -> None:
-        assert isinstance(broker, EmbeddedLog)
-        assert await broker.prune(before.timestamp) > 0
-
-    async def _create_database(self) -> None:
-        connection = await asyncpg.connect(self._server.dsn("postgres"))
-        await connection.execute("CREATE DATABASE log")
-        await connection.close()
-
-
-class KafkaSite:
-    def __init__(self, folder: Path) -> None:
-        if reason := missing():
-            pytest.skip(f"no Kafka: {reason}")
-        self._server = KafkaServer(folder)
-        self.kill, self.stop = self._server.kill, self._server.stop
-        self._server.start()
-        self.url = f"kafka://{self._server.bootstrap}"
-
-    def start(self) -> None:
-        if not self._server.is_running():
-            self._server.start()
-
-    async def forget(self, broker: Broker, lane: Lane, before: Record) -> None:
-        admin: Any = AIOKafkaAdminClient(bootstrap_servers=self._server.bootstrap)
-        await admin.start()
-        try:
-            await admin.delete_records({TopicPartition(*lane): RecordsToDelete(before_offset=before.offset)})
-        finally:
-            await admin.close()
-
-
-SITES = [
-    pytest.param(EmbeddedSite, id="embedded"),
-    pytest.param(KafkaSite, id="kafka", marks=pytest.mark.kafka),
-]
-
-
-@pytest.fixture(scope="module", params=SITES)
-def site(request: pytest.FixtureRequest) -> Iterator[Site]:
-    with TemporaryDirectory(prefix="fairdue-") as folder:
-        site: Site = request.param(Path(folder))
-        yield site
-        site.stop()
-
-
-@pytest.fixture
-def mortal(site: Site) -> Iterator[Site]:
-    """The site for tests that kill it; the next test finds it alive."""
-    yield site
-    site.start()
-
-
-@asynccontextmanager
-async def opened(
-    site: Site, *, clock: Callable[[], datetime] | None = None, deadline: float = 20.0
-) -> AsyncIterator[Broker]:
-    broker = await open_broker(site.url, clock=clock, kafka=KafkaOptions(deadline_seconds=deadline))
-    try:
-        yield broker
-    finally:
-        await broker.close()
-
-
-@pytest.fixture
-async def broker(site: Site) -> AsyncIterator[Broker]:
-    async with opened(site) as broker:
-        yield broker
-
-
-async def new_lanes(broker: Broker, partitions: int = 1) -> list[Lane]:
-    topic = f"contract-{os.getpid()}-{next(_numbers)}.v1"
-    await broker.ensure_topics([TopicSpec(topic, partitions)])
-    return [Lane(topic, partition) for partition in range(partitions)]
-
-
-def texts(*values: str) -> list[Outgoing]:
-    return [Outgoing(b"key", value.encode()) for value in values]
-
-
-def numbered(many: int, prefix: str = "") -> list[Outgoing]:
-    return texts(*(f"{prefix}{number}" for number in range(many)))
-
-
-def values(records: Sequence[Record]) -> list[str]:
-    return [record.value.decode() for record in records]
-
-
-async def append(broker: Broker, lane: Lane, records: Sequence[Outgoing]) -> None:
-    await append_all(broker, {lane: records})
-
-
-async def append_all(broker: Broker, batches: dict[Lane, Sequence[Outgoing]]) -> None:
-    writer = await broker.writer()
-    try:
-        await writer.append(batches)
-    finally:
-        await writer.close()
-
-
-@asynccontextmanager
-async def reading(broker: Broker, *lanes: Lane, start: int = 0) -> AsyncIterator[Reader]:
-    reader = await broker.reader()
-    try:
-        await reader.assign(dict.fromkeys(lanes, start))
-        yield reader
-    finally:
-        await reader.close()
-
-
-async def take(reader: Reader, many: int, limit: int = 1000) -> list[Record]:
-    """Fetch until `many` records are there."""
-    records: list[Record] = []
-    async with asyncio.timeout(PATIENCE):
-        while len(records) < many:
-            records += await reader.fetch(limit, 1.0)
-    return records
-
-
-async def read(broker: Broker, lane: Lane, many: int) -> list[Record]:
-    async with reading(broker, lane) as reader:
-        return await take(reader, many)
-
-
-async def eventually(ask: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Ask again while the broker is unavailable, as the runtime does."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                return await ask()
-            except BrokerUnavailableError:
-                await asyncio.sleep(0.1)
-
 
 # Order, content, offsets
 
@@ -418,12 +244,6 @@ async def test_a_position_beyond_the_end_is_refused(broker: Broker) -> None:
 # Topics
 
 
-async def test_another_number_of_partitions_is_refused(broker: Broker) -> None:
-    [lane] = await new_lanes(broker)
-    with pytest.raises(PartitionMismatchError, match=f"topic {lane.topic} has 1 partitions and must have 32"):
-        await broker.ensure_topics([TopicSpec(lane.topic, 32), TopicSpec(f"{lane.topic}.other", 3)])
-
-
 async def test_a_topic_of_any_size_is_left_as_it_is(broker: Broker) -> None:
     [lane] = await new_lanes(broker)
     await broker.ensure_topics([TopicSpec(lane.topic, None)])
@@ -431,88 +251,9 @@ async def test_a_topic_of_any_size_is_left_as_it_is(broker: Broker) -> None:
 
 
 async def test_a_topic_of_any_size_is_made_with_its_default(broker: Broker) -> None:
-    topic = f"contract-{os.getpid()}-{next(_numbers)}.v1"
+    topic = new_topic()
     spec = TopicSpec(topic, None, default_partitions=5)
     await asyncio.gather(*(broker.ensure_topics([spec]) for _ in range(3)))
     assert await broker.partitions(topic) == 5
     await append(broker, Lane(topic, 4), texts("in the last one"))
     assert values(await read(broker, Lane(topic, 4), 1)) == ["in the last one"]
-
-
-async def test_a_lane_that_does_not_exist_is_refused(site: Site) -> None:
-    async with opened(site, deadline=3.0) as broker:
-        [lane] = await new_lanes(broker)
-        for unknown in (Lane(lane.topic, 1), Lane("nowhere", 0)):
-            with pytest.raises(BrokerUnavailableError):
-                await append(broker, unknown, texts("lost?"))
-        async with reading(broker, Lane("nowhere", 0)) as reader:
-            with pytest.raises(BrokerUnavailableError):
-                await reader.fetch(10, PATIENCE)
-        with pytest.raises(BrokerUnavailableError):
-            await broker.end_offsets([lane, Lane("nowhere", 0)])
-        with pytest.raises(BrokerUnavailableError):
-            await broker.partitions("nowhere")
-
-
-# Outages
-
-
-async def test_what_was_acknowledged_survives_a_killed_server(mortal: Site) -> None:
-    acknowledged: list[str] = []
-
-    async def write(broker: Broker, lane: Lane) -> None:
-        writer = await broker.writer()
-        try:
-            for number in count():
-                await writer.append({lane: texts(str(number))})
-                acknowledged.append(str(number))
-        except BrokerUnavailableError:
-            return
-        finally:
-            await writer.close()
-
-    async with opened(mortal, deadline=5.0) as broker:
-        [lane] = await new_lanes(broker)
-        writing = asyncio.create_task(write(broker, lane))
-        async with reading(broker, lane) as reader:
-            await take(reader, 50)  # so the kill comes in the midst of writing
-            await asyncio.to_thread(mortal.kill)
-            await asyncio.wait_for(writing, PATIENCE)
-        await asyncio.to_thread(mortal.start)
-        end = (await eventually(lambda: broker.end_offsets([lane])))[lane]
-        kept = await eventually(lambda: read(broker, lane, end))
-    assert len(acknowledged) >= 50
-    assert values(kept)[: len(acknowledged)] == acknowledged
-    assert len(kept) <= len(acknowledged) + 1
-    assert [record.offset for record in kept] == list(range(len(kept)))
-
-
-async def test_an_outage_is_told_to_everybody_and_ends(mortal: Site) -> None:
-    async with opened(mortal, deadline=5.0) as broker:
-        [lane] = await new_lanes(broker)
-        writer = await broker.writer()
-        await writer.append({lane: texts("before")})
-        async with reading(broker, lane) as reader:
-            await take(reader, 1)
-            waiting = asyncio.create_task(reader.fetch(10, 10 * PATIENCE))
-            await asyncio.to_thread(mortal.kill)
-            with pytest.raises(BrokerUnavailableError):
-                await asyncio.wait_for(waiting, PATIENCE)
-            with pytest.raises(BrokerUnavailableError):
-                await asyncio.wait_for(writer.append({lane: texts("lost")}), PATIENCE)
-            for ask in (
-                lambda: broker.end_offsets([lane]),
-                lambda: broker.partitions(lane.topic),
-                lambda: broker.ensure_topics([TopicSpec(lane.topic, 1)]),
-                broker.writer,
-                lambda: open_broker(mortal.url),
-            ):
-                with pytest.raises(BrokerUnavailableError):
-                    await asyncio.wait_for(ask(), PATIENCE)
-            await asyncio.to_thread(mortal.start)
-            with pytest.raises(BrokerUnavailableError, match="must be replaced"):
-                await writer.append({lane: texts("by a broken writer")})
-            await asyncio.wait_for(writer.close(), PATIENCE)
-            await eventually(lambda: append(broker, lane, texts("after")))
-            records = await eventually(lambda: take(reader, 1))
-    assert [(record.offset, record.value) for record in records] == [(1, b"after")]

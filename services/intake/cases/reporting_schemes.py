@@ -3,35 +3,30 @@
 from pathlib import Path
 
 import msgspec
-import yaml
 
 from services.intake.cases.domain.reporting import Range, Scheme, SchemeError, Schemes
+from shared.data_files import Form, WrongDataError, read
 
 FILE = Path(__file__).parent.parent / "reporting_schemes.yaml"
 
 
-class _Ranges(msgspec.Struct, forbid_unknown_fields=True):
+class _Ranges(Form, frozen=True):
     ranges: list[Range]
     portfolios: list[str] = msgspec.field(default_factory=list)
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
+class _File(Form, frozen=True):
     version: int
     default: str
     schemes: dict[str, _Ranges]
 
 
 def load(path: Path = FILE) -> Schemes:
-    """The schemes in a file. Raises SchemeError, in one line that names the file and the part at fault."""
+    """The schemes in a file. Raises WrongDataError, in one line that names the file and the part at fault."""
     try:
-        content = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), _File)
-        return _schemes(content)
-    except OSError as error:
-        raise SchemeError(f"{path.name}: cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise SchemeError(f"{path.name}: is not YAML: {' '.join(str(error).split())}") from error
-    except (msgspec.ValidationError, SchemeError) as error:
-        raise SchemeError(f"{path.name}: {error}") from error
+        return _schemes(read(path, _File))
+    except SchemeError as error:
+        raise WrongDataError(f"{path.name}: {error}") from None
 
 
 def _schemes(content: _File) -> Schemes:

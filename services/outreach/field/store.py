@@ -6,9 +6,11 @@ from typing import Annotated
 
 import msgspec
 
-from services.outreach.data import FOLDER, Form, WrongDataError, read
 from services.outreach.field.domain import Crew, District, Field, LaneClosing, VisitBook, VisitRequest
+from shared.data_files import Form, WrongDataError, read
 from shared.messaging.layout import Layout, Table
+
+FOLDER = Path(__file__).parent
 
 LAYOUT = Layout(
     VisitBook,
@@ -52,7 +54,7 @@ class _CrewsForm(Form, frozen=True):
     crews: tuple[_CrewForm, ...]
 
 
-def read_field(folder: Path = FOLDER / "field") -> Field:
+def read_field(folder: Path = FOLDER) -> Field:
     """The crews and districts in `crews.yaml` and `districts.yaml`. Raises WrongDataError, one line with the part."""
     crews, districts = read(folder / "crews.yaml", _CrewsForm), read(folder / "districts.yaml", _DistrictsForm)
     _check(crews, districts)

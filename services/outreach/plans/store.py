@@ -8,7 +8,6 @@ from zoneinfo import available_timezones
 
 from sqlalchemy import text
 
-from services.outreach.data import FOLDER, Form, WrongDataError, read
 from services.outreach.plans.commands import ReleaseHold
 from services.outreach.plans.domain.rows import (
     DebtorPlans,
@@ -26,7 +25,10 @@ from services.outreach.plans.domain.rows import (
 from services.outreach.plans.domain.window import Window
 from shared.contracts import legal, outreach, quarantine
 from shared.contracts.envelope import Event
+from shared.data_files import Form, WrongDataError, read
 from shared.messaging.layout import Key, Layout, Table
+
+FILE = Path(__file__).parent.parent / "windows.yaml"
 
 Named = tuple[tuple[str, Key], ...]
 
@@ -104,7 +106,7 @@ class _WindowsForm(Form, frozen=True):
     windows: tuple[_WindowForm, ...]
 
 
-def read_windows(file: Path = FOLDER / "windows.yaml") -> Mapping[str, Window]:
+def read_windows(file: Path = FILE) -> Mapping[str, Window]:
     """The lawful hours by jurisdiction. Raises WrongDataError, one line with the jurisdiction."""
     windows: dict[str, Window] = {}
     for form in read(file, _WindowsForm).windows:

@@ -57,7 +57,9 @@ class Outbox:
         )  # fmt: skip
 
     async def places(self) -> dict[int, str]:
-        rows = await self._connection.fetch("SELECT seq_from, tableoid::regclass::text AS place FROM outbox ORDER BY seq_from")
+        rows = await self._connection.fetch(
+            "SELECT seq_from, tableoid::regclass::text AS place FROM outbox ORDER BY seq_from"
+        )
         return {row["seq_from"]: row["place"] for row in rows}
 
     async def day_of(self, hours_ago: int) -> str:

@@ -23,6 +23,10 @@ class FaultyStore(PostgresStore):
         transaction = await super().begin()
         return _Bent(transaction, self)
 
+    def spent(self) -> bool:
+        """Whether the bent commit has been."""
+        return self.at_commit is None
+
     def cut(self) -> None:
         """Lose the connection, as when a cable is pulled."""
         if self._connection is not None:

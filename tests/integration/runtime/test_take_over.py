@@ -92,7 +92,7 @@ async def test_ambiguous_commit_is_resolved_by_reading_again(
         await rig.say(4, 5)
         await rig.say(6)
         await eventually(rig.exact)
-        assert store.at_commit is None
+        assert store.spent()
     epochs = {epoch for (epoch,) in await rig.first.rows("SELECT epoch FROM actor")}
     assert epochs == {2}
 

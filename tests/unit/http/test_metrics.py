@@ -37,11 +37,11 @@ def test_each_metric_tells_services_apart(declared: Declared) -> None:
 
 
 def test_a_service_shows_its_own_figures_only() -> None:
-    metrics.TAKEOVERS.labels("first", "lane").inc(3)
-    metrics.TAKEOVERS.labels("second", "lane").inc(4)
-    shown = metrics.exposition("first").decode()
-    assert 'takeovers_total{kind="lane",service="first"} 3.0' in shown
-    assert 'service="second"' not in shown
+    metrics.TAKEOVERS.labels("one alone", "lane").inc(3)
+    metrics.TAKEOVERS.labels("another", "lane").inc(4)
+    shown = metrics.exposition("one alone").decode()
+    assert 'takeovers_total{kind="lane",service="one alone"} 3.0' in shown
+    assert 'service="another"' not in shown
 
 
 def test_names_are_unique_and_none_is_in_the_global_registry() -> None:

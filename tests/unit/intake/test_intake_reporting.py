@@ -7,6 +7,7 @@ import pytest
 
 from services.intake.cases import reporting_schemes
 from services.intake.cases.domain.reporting import Range, Scheme, SchemeError
+from shared.data_files import WrongDataError
 
 SCHEMES = reporting_schemes.load()
 
@@ -82,7 +83,7 @@ RANGES = "{ranges: [{label: A, first: 1}], portfolios: [x]}"
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        pytest.param("schemes: [", "is not YAML", id="no YAML"),
+        pytest.param("schemes: [", "not YAML", id="no YAML"),
         pytest.param("version: 1", "missing required field `default`", id="a field is missing"),
         pytest.param(f"{{version: 1, default: b, schemes: {{a: {RANGES}}}}}", "no scheme b", id="an unknown default"),
         pytest.param(
@@ -99,12 +100,12 @@ RANGES = "{ranges: [{label: A, first: 1}], portfolios: [x]}"
 def test_a_wrong_file_is_refused_in_one_line_that_names_it(tmp_path: Path, content: str, complaint: str) -> None:
     file = tmp_path / "schemes.yaml"
     file.write_text(content)
-    with pytest.raises(SchemeError, match=complaint) as refusal:
+    with pytest.raises(WrongDataError, match=complaint) as refusal:
         reporting_schemes.load(file)
     assert str(refusal.value).startswith("schemes.yaml: ")
     assert "\n" not in str(refusal.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SchemeError, match=r"nowhere\.yaml: cannot be read"):
+    with pytest.raises(WrongDataError, match=r"nowhere\.yaml: cannot be read"):
         reporting_schemes.load(tmp_path / "nowhere.yaml")

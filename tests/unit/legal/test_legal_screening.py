@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.legal.domain import Claim, Verdict, WrongDataError, claims_of, last_day_to_sue, screen
+from services.legal.domain import Claim, Verdict, claims_of, last_day_to_sue, screen
 from services.legal.screening import FILE, load_screening
+from shared.data_files import WrongDataError
 
 SHIPPED = FILE.read_text("utf-8")
 ON = date(2026, 6, 1)

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from services.outreach.data import FOLDER, WrongDataError
+from services.outreach import service
 from services.outreach.field.store import read_field
 from services.outreach.plans.domain import rows
 from services.outreach.plans.store import read_windows
 from shared.contracts import intake, outreach, segmentation
+from shared.data_files import WrongDataError
+
+FOLDER = Path(service.__file__).parent
 
 
 @pytest.mark.parametrize(

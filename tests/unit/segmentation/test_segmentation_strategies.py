@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.segmentation.domain import WrongDataError
 from services.segmentation.strategies import FOLDER, load_playbook
+from shared.data_files import WrongDataError
 
 SHIPPED = (FOLDER / "strategies" / "s2_ladder.yaml").read_text("utf-8")
 

@@ -1,12 +1,10 @@
-"""Reads outreach's data files, and refuses what contradicts itself with one line that names the file and the part."""
+"""Reads the data files that services decide by; a wrong one is refused with one line that names file and part."""
 
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import yaml
-
-FOLDER = Path(__file__).parent
 
 FormT = TypeVar("FormT")
 
