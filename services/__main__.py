@@ -108,12 +108,12 @@ def _parser() -> argparse.ArgumentParser:
     playing.add_argument("--loans", type=_positive, default=5000)
     playing.add_argument("--days", type=_positive, default=60)
     playing.add_argument("--seed", type=int, default=1)
-    playing.add_argument("--summary", type=Path, help="also write the summary here, as JSON")
+    playing.add_argument("--summary", type=_writable, help="also write the summary here, as JSON")
     replaying = _command(commands, "replay", _replay, "a real card panel through all five services, month by month")
     replaying.add_argument("--file", type=_file, required=True)
     replaying.add_argument("--accounts", type=_positive)
     replaying.add_argument("--broker", choices=["embedded", "kafka"], default="embedded")
-    replaying.add_argument("--out", type=Path, help="write the month-end transitions here: from,to,accounts")
+    replaying.add_argument("--out", type=_writable, help="write the month-end transitions here: from,to,accounts")
     _command(commands, "up", _up, "the whole system on the embedded installation, left running")
     running = _command(commands, "run", _run, "services as the environment says, left running")
     running.add_argument("services", nargs="*", type=_service, help="which of the five; all by default")
@@ -149,6 +149,14 @@ def _file(text: str) -> Path:
     if not Path(text).is_file():
         raise argparse.ArgumentTypeError(f"there is no file {text!r}")
     return Path(text)
+
+
+def _writable(text: str) -> Path:
+    """A file that can be written later: to learn after a long run that it cannot would be a pity."""
+    path = Path(text)
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written")
+    return path
 
 
 def _service(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from shared.postgres import databases, migrate
 from shared.postgres.server import PostgresServer
 from shared.service import Service
-from shared.settings import Settings
+from shared.settings import Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,15 @@ class Local:
 
 
 async def start(folder: Path, *, fast: bool = False) -> Local:
-    """Start or adopt the server of a folder, and make the databases that are missing. `fast` is for tests only."""
+    """Start or adopt the server of a folder, and make the databases that are missing. `fast` is for tests only.
+
+    Raises PostgresServerError, and SettingsError where the data directory cannot hold it.
+    """
     server = PostgresServer(folder, fast=fast)
-    await asyncio.to_thread(server.start)
+    try:
+        await asyncio.to_thread(server.start)
+    except OSError as error:
+        raise SettingsError("FAIRDUE_DATA", f"{folder} cannot be made: {error.strerror or type(error).__name__}") from error
     return Local(server, await databases.provide(server))
 
 

@@ -7,7 +7,10 @@ from shared.messaging.worker import Worker
 
 
 async def behind(workers: Iterable[Worker], broker: Broker) -> dict[tuple[str, int], int]:
-    """Records that each held actor has yet to read, by kind and number, over its lanes. Raises BrokerUnavailableError."""
+    """Records that each held actor has yet to read, by kind and number, over its lanes.
+
+    Raises BrokerUnavailableError.
+    """
     actors = [(worker, number) for worker in workers for number in worker.standings]
     lanes = sorted({lane for worker, number in actors for lane in worker.lanes(number)})
     if not lanes:

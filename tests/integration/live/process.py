@@ -86,6 +86,11 @@ class Product:
             self.process.kill()
             self.process.wait()
 
+    def check_alive(self) -> None:
+        """Fail with the last words of a process that ended."""
+        assert self.process is not None
+        assert self.process.poll() is None, self.said()[-3000:]
+
     # -- asking --------------------------------------------------------------------------------------------------
 
     def url(self, service: str, path: str) -> str:
@@ -96,6 +101,7 @@ class Product:
         try:
             return httpx.get(self.url(service, path), headers=bearer(role), timeout=20)
         except httpx.TransportError:
+            self.check_alive()
             return httpx.Response(599)
 
     def post(
@@ -112,11 +118,7 @@ class Product:
     def await_ready(self, services: Sequence[str] = SERVICES, patience: float = 60.0) -> None:
         """Wait until each says so; a process that ended is not waited for."""
 
-        def all_ready() -> bool:
-            assert self.process is None or self.process.poll() is None, self.said()[-2000:]
-            return all(self.ready(service) for service in services)
-
-        eventually(all_ready, patience)
+        eventually(lambda: all(self.ready(service) for service in services), patience)
 
     def held(self, service: str) -> dict[str, int]:
         """How many actors of each kind somebody works for."""

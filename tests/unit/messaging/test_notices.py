@@ -1,7 +1,7 @@
 """The lines that people on call read: one for each thing, with ids and reasons, and never a value."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +35,7 @@ def record(*headers: tuple[str, Any], offset: int = 41) -> Record:
     return Record(LANE, offset, None, b"a secret", headers, NOW)
 
 
-def lines(effects: Effects, *records: Record) -> list[Mapping[str, Any]]:
+def lines(effects: Effects, *records: Record) -> Sequence[Mapping[str, Any]]:
     with capture_logs() as said:
         NOTICES.turned(turned(effects), records)
     return said
@@ -92,7 +92,7 @@ def test_a_gap_is_told_when_it_opens_and_when_it_closes_and_counted() -> None:
 
 def test_shards_taken_at_once_are_one_line_and_none_is_no_line() -> None:
     with capture_logs() as said:
-        NOTICES.taken({number: 2 for number in (0, 1, 2, 9, 5, 6)} | {9: 4})
+        NOTICES.taken(dict.fromkeys((0, 1, 2, 5, 6), 2) | {9: 4})
         NOTICES.taken({})
     assert [(line["event"], line["numbers"], line["highest_epoch"]) for line in said] == [
         ("shards_taken", "0-2, 5-6, 9", 4)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.segmentation.domain import ContradictionError, Ladder, Stage, days_past_due
+from services.segmentation.domain import Ladder, Stage, days_past_due
 from services.segmentation.strategies import load_ladder, load_playbook
 from shared.data_files import WrongDataError
 
@@ -114,7 +114,7 @@ def test_a_wrong_ladder_is_refused_in_one_line_that_names_file_and_range(
 ) -> None:
     file = tmp_path / "wrong.yaml"
     file.write_text(HEAD + stages)
-    with pytest.raises(ContradictionError) as refused:
+    with pytest.raises(WrongDataError) as refused:
         load_ladder(file)
     assert str(refused.value) == line
 
