@@ -40,7 +40,9 @@ async def start(folder: Path, *, fast: bool = False) -> Local:
     try:
         await asyncio.to_thread(server.start)
     except OSError as error:
-        raise SettingsError("FAIRDUE_DATA", f"{folder} cannot be made: {error.strerror or type(error).__name__}") from error
+        raise SettingsError(
+            "FAIRDUE_DATA", f"{folder} cannot be made: {error.strerror or type(error).__name__}"
+        ) from error
     return Local(server, await databases.provide(server))
 
 

@@ -53,9 +53,9 @@ async def _walk(
             yield Broken(_source(service, link), _lane(link), link["seq_from"], reason)
         last[place] = link
     for place, head in heads.items():
-        link = last.get(place)
-        if link is not None and link["head"] != head:
-            yield Broken(_source(service, link), _lane(link), link["seq_to"], "the last link is not the lane's head")
+        end = last.get(place)
+        if end is not None and end["head"] != head:
+            yield Broken(_source(service, end), _lane(end), end["seq_to"], "the last link is not the lane's head")
 
 
 def _fault(service: str, before: asyncpg.Record | None, link: asyncpg.Record) -> str:

@@ -1,4 +1,4 @@
-"""`services/flow.py` says what the services declare, and the published language is spoken and heard as it is written."""
+"""`services/flow.py` says what the services declare; the published language is spoken and heard as it is written."""
 
 import ast
 import importlib

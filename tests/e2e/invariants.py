@@ -20,7 +20,8 @@ OF_EVERY_SERVICE = {
     """,
     "a lane's counter and head are those of its last link": """
         SELECT * FROM lane_out FULL JOIN (
-            SELECT DISTINCT ON (kind, number, topic, partition) kind, number, topic, partition, seq_to, head AS last_head
+            SELECT DISTINCT ON (kind, number, topic, partition)
+                kind, number, topic, partition, seq_to, head AS last_head
             FROM audit_link ORDER BY kind, number, topic, partition, id DESC
         ) AS link USING (kind, number, topic, partition)
         WHERE out_seq IS DISTINCT FROM seq_to OR head IS DISTINCT FROM last_head
@@ -66,9 +67,12 @@ OF_ONE_SERVICE = {
         SELECT loan_key FROM loan_parked FULL JOIN loan_expiry USING (loan_key)
         WHERE loan_parked.loan_key IS NULL OR loan_expiry.loan_key IS NULL
     """,
-    ("intake", "nothing waits for a loan that is known"): "SELECT loan_key FROM loan_parked JOIN loan_directory USING (loan_key)",
+    ("intake", "nothing waits for a loan that is known"): """
+        SELECT loan_key FROM loan_parked JOIN loan_directory USING (loan_key)
+    """,
     ("segmentation", "a stage is watched of open cases"): """
-        SELECT debtor_id FROM stage_due LEFT JOIN case_copy USING (debtor_id) WHERE summary->>'status' IS DISTINCT FROM 'open'
+        SELECT debtor_id FROM stage_due LEFT JOIN case_copy USING (debtor_id)
+        WHERE summary->>'status' IS DISTINCT FROM 'open'
     """,
     ("segmentation", "open cases have a stage, and no others"): """
         SELECT debtor_id FROM case_copy LEFT JOIN assignment USING (debtor_id)
@@ -97,7 +101,8 @@ OF_ONE_SERVICE = {
             OR EXISTS (SELECT FROM hold WHERE hold.debtor_id = worked.debtor_id AND NOT released)
     """,
     ("outreach", "a plan is due where a treatment asks for one"): """
-        SELECT debtor_id FROM plan_due LEFT JOIN treatment USING (debtor_id) WHERE treatment.plan_number IS DISTINCT FROM 0
+        SELECT debtor_id FROM plan_due LEFT JOIN treatment USING (debtor_id)
+        WHERE treatment.plan_number IS DISTINCT FROM 0
     """,
     ("outreach", "only holds that stand come to an end"): """
         SELECT hold_id FROM hold_due LEFT JOIN hold USING (debtor_id, hold_id) WHERE released IS DISTINCT FROM false

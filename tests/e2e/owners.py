@@ -149,7 +149,9 @@ async def _book(owners: Owners) -> dict[str, Any]:
 
 
 async def _cases(owners: Owners) -> dict[str, Any]:
-    told = "SELECT type, data->'case'->>'disposition', count(*) FROM history WHERE type LIKE 'intake.case-%' GROUP BY 1, 2"
+    told = """
+        SELECT type, data->'case'->>'disposition', count(*) FROM history WHERE type LIKE 'intake.case-%' GROUP BY 1, 2
+    """
     times: Counter[str] = Counter()
     closed: dict[str, int] = {}
     for name, disposition, number in await owners.rows("intake", told):
@@ -169,7 +171,8 @@ async def _plans(owners: Owners) -> dict[str, int]:
 
 async def _steps(owners: Owners) -> dict[str, dict[str, int]]:
     steps: dict[str, dict[str, int]] = {}
-    for channel, state, number in await owners.rows("outreach", "SELECT channel, state, count(*) FROM plan_step GROUP BY 1, 2"):
+    counted = "SELECT channel, state, count(*) FROM plan_step GROUP BY 1, 2"
+    for channel, state, number in await owners.rows("outreach", counted):
         steps.setdefault(channel, {})[state] = number
     return steps
 
@@ -198,8 +201,7 @@ async def _matters(owners: Owners) -> dict[str, int]:
 async def _cash(owners: Owners, condition: str) -> dict[str, dict[str, int]]:
     query = f"SELECT currency, count(*), sum(amount)::bigint FROM payment WHERE {condition} GROUP BY 1"
     return {
-        currency: {"count": number, "amount": amount}
-        for currency, number, amount in await owners.rows("intake", query)
+        currency: {"count": number, "amount": amount} for currency, number, amount in await owners.rows("intake", query)
     }
 
 

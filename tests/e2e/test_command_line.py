@@ -68,10 +68,14 @@ def refusal(code: int, out: str, err: str) -> str:
         pytest.param(["demo", "--days", "-3"], "--days", id="days below zero"),
         pytest.param(["demo", "--seed", "x"], "--seed: invalid int value: 'x'", id="a seed that is no number"),
         pytest.param(["replay"], "--file", id="a replay of nothing"),
-        pytest.param(["replay", "--file", ""], "--file: there is no file ''", id="an empty file name, as make gives it"),
+        pytest.param(
+            ["replay", "--file", ""], "--file: there is no file ''", id="an empty file name, as make gives it"
+        ),
         pytest.param(["replay", "--file", "no.zip"], "there is no file 'no.zip'", id="a file that is missing"),
         pytest.param(["replay", "--file", "."], "there is no file '.'", id="a folder for a file"),
-        pytest.param(["replay", "--file", "README.md", "--broker", "x"], "--broker: invalid choice: 'x'", id="a broker"),
+        pytest.param(
+            ["replay", "--file", "README.md", "--broker", "x"], "--broker: invalid choice: 'x'", id="a broker"
+        ),
         pytest.param(["run", "intak"], "there is no service 'intak'", id="an unknown service"),
     ],
 )

@@ -54,7 +54,8 @@ def played() -> Iterator[Played]:
     drawn = int(os.environ.get("FAIRDUE_TEST_SEED", random.SystemRandom().randrange(10**6)))
     chance = random.Random(drawn)
     loans, days, seed = chance.randint(150, 350), chance.randint(13, 17), chance.randint(1, 10**9)
-    print(f"FAIRDUE_TEST_SEED={drawn}: LOANS={loans} DAYS={days} SEED={seed}")
+    # Both prints are shown where a test fails, to play the same run again.
+    print(f"FAIRDUE_TEST_SEED={drawn}: LOANS={loans} DAYS={days} SEED={seed}")  # noqa: T201
     with data_directory("demo") as data:
         numbers = Played(loans, days, seed, data, b"")
         done(data, QUICK, "demo", *numbers.arguments, "--summary", data / "summary.json")
@@ -143,7 +144,9 @@ def test_another_seed_gives_another_summary() -> None:
 # -- killed in the middle ----------------------------------------------------------------------------------------------
 
 
-async def killed_in_the_middle(process: "subprocess.Popen[str]", server: PostgresServer, day: int) -> tuple[int, int, int]:
+async def killed_in_the_middle(
+    process: "subprocess.Popen[str]", server: PostgresServer, day: int
+) -> tuple[int, int, int]:
     """Kill a demo and every process of its server, once it stands within a tick of `day` or later; where it stood."""
     stood = await asyncio.wait_for(_within(process, server, day), LONGEST)
     process.send_signal(signal.SIGKILL)
@@ -180,10 +183,11 @@ async def test_killed_in_the_middle_the_same_command_resumes_and_ends_with_the_s
     with data_directory("demo") as data:
         command = ("demo", *played.arguments, "--summary", data / "summary.json")
         server = PostgresServer(data / "demo" / "postgres")
+        stood = (0, 0, 0)
         for day in (played.days // 4, played.days // 2):
             process = began(data, PRODUCT, *command)
             stood = await killed_in_the_middle(process, server, day)
-            print(f"killed at day, slot, place {stood}")
+            print(f"killed at day, slot, place {stood}")  # noqa: T201
             assert not (data / "summary.json").exists()
         _, err = done(data, PRODUCT, *command)
         bank = SyntheticBank(played.seed, played.loans, FIRST_DAY)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
+from typing import Any
 
 import pytest
 
@@ -45,9 +46,7 @@ async def test_five_hundred_real_accounts_come_out_as_the_file_has_them() -> Non
 
 
 @pytest.fixture
-async def system(
-    kafka: KafkaServer, database_of: DatabaseOf, blank_database: BlankDatabase
-) -> AsyncIterator[System]:
+async def system(kafka: KafkaServer, database_of: DatabaseOf, blank_database: BlankDatabase) -> AsyncIterator[System]:
     clock = VirtualClock(datetime(2026, 3, 2, 6, tzinfo=CHINA))
     log = await open_broker(f"kafka://{kafka.bootstrap}", clock=clock.now)
     urls = {name: database_of(name) for name in SERVICES}
@@ -60,7 +59,7 @@ async def system(
 def told_of(debtor: int) -> list[Fact]:
     """A debtor's life in one night: snapshots and payments that go to partitions of chance, in any order."""
     due = Instalment(number=1, due_on=TODAY - timedelta(days=8 + debtor % 40), principal=10_000)
-    who = {"lender_id": BANK, "loan_id": f"loan-{debtor}", "party_id": f"party-{debtor}"}
+    who: dict[str, Any] = {"lender_id": BANK, "loan_id": f"loan-{debtor}", "party_id": f"party-{debtor}"}
     midnight = datetime(2026, 3, 2, tzinfo=CHINA)
     snapshot = LoanOverdue(
         **who, as_of=TODAY, posting_cut_off=midnight, currency="CNY", instalments=(due,), outstanding=10_000
@@ -79,7 +78,8 @@ async def some_of_it(system: System, records: int) -> int:
     applied = 0
     workers = system.workers(batch=records)
     for worker in workers:
-        await worker.take(range(PUBLIC_PARTITIONS if worker.kind.is_edge else 1 if worker.kind.name == "allocator" else SHARDS))
+        others = 1 if worker.kind.name == "allocator" else SHARDS
+        await worker.take(range(PUBLIC_PARTITIONS if worker.kind.is_edge else others))
         reading = Reading(worker, system.log, worker.kind.inputs)
         for _ in range(3):
             turned = await worker.turn(await reading.fetch(records, 5.0), due=records)

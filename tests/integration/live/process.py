@@ -117,7 +117,6 @@ class Product:
 
     def await_ready(self, services: Sequence[str] = SERVICES, patience: float = 60.0) -> None:
         """Wait until each says so; a process that ended is not waited for."""
-
         eventually(lambda: all(self.ready(service) for service in services), patience)
 
     def held(self, service: str) -> dict[str, int]:

@@ -37,7 +37,10 @@ async def test_a_chain_holds_when_the_outbox_is_gone(rig: Rig) -> None:
             id="a fact was changed",
         ),
         pytest.param(
-            "DELETE FROM audit_link WHERE seq_from = 2", 3, "a link is missing before this one: expected 2", id="a link is gone"
+            "DELETE FROM audit_link WHERE seq_from = 2",
+            3,
+            "a link is missing before this one: expected 2",
+            id="a link is gone",
         ),
         pytest.param(
             "UPDATE audit_link SET head = sha256(head) WHERE seq_from = 1",
@@ -46,7 +49,10 @@ async def test_a_chain_holds_when_the_outbox_is_gone(rig: Rig) -> None:
             id="a link was changed",
         ),
         pytest.param(
-            "DELETE FROM audit_link WHERE seq_from = 3", 2, "the last link is not the lane's head", id="the last link is gone"
+            "DELETE FROM audit_link WHERE seq_from = 3",
+            2,
+            "the last link is not the lane's head",
+            id="the last link is gone",
         ),
     ],
 )
@@ -54,4 +60,4 @@ async def test_a_chain_shows_where_it_was_touched(rig: Rig, touch: str, seq: int
     await worked(rig)
     await rig.first.connection.execute(touch)
     broken = await verify(rig.first.connection, "first")
-    assert [(each.seq, each.reason) for each in broken][0] == (seq, reason)
+    assert (broken[0].seq, broken[0].reason) == (seq, reason)
