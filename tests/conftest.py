@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import asyncpg
+import hypothesis
 import pytest
 
 from shared.embedded.kafka_server import KafkaServer, missing
@@ -27,6 +28,12 @@ __all__ = ["pytest_addoption", "pytest_runtest_logreport", "pytest_sessionfinish
 
 DatabaseOf: TypeAlias = Callable[[str], str]
 BlankDatabase: TypeAlias = Callable[[], str]
+
+# How fast examples come depends on the machine, and is not what these tests are about.
+hypothesis.settings.register_profile(
+    "fairdue", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("fairdue")
 
 _WITH_SOCKETS = {"integration", "contract", "e2e", "chaos"}
 _TESTS = Path(__file__).parent

@@ -7,12 +7,12 @@ taken out) and is handed back as `Rejected`, whatever its handler raised.
 import dataclasses
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from shared.contracts.envelope import Event, Moment, Told
+from shared.contracts.envelope import Event, Moment
 from shared.messaging.inputs import Input
 from shared.messaging.layout import State
 from shared.messaging.store import DueRow, Parked, Standing
@@ -34,20 +34,33 @@ class Loaded:
     letters: Mapping[str, Input]
 
 
+class Condemned(NamedTuple):
+    """The application (the first of a turn is 1) after which an owner's state cannot be saved, and why."""
+
+    application: int
+    reason: str
+
+
 @dataclass(slots=True)
 class Applying:
-    """The states of a turn's owners as they become; `condemned` are owners whose state the store refused, and why."""
+    """The states of a turn's owners as they become.
+
+    condemned: owners whose state the store refused after so many applications of this turn, and why: that one is
+        rejected. at_most: in a rehearsal, how many events are applied to an owner.
+    """
 
     kind: ActorKind
     now: datetime
     loaded: Loaded
-    condemned: Mapping[str, str]
+    condemned: Mapping[str, Condemned]
     clocks: dict[tuple[int, str], date]
+    at_most: int | None = None
     states: dict[str, State] = field(init=False)
     shards: dict[str, int] = field(default_factory=dict)
     telling: Telling = field(init=False)
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    _applied: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         """Start from what was loaded."""
@@ -58,8 +71,6 @@ class Applying:
         """Apply one event to its owner; a type without a handler changes nothing. Raises Rejected, TryLater."""
         if item.due is not None and not self._take_out(item, item.due):
             return
-        if item.owner in self.condemned:
-            raise Rejected(self.condemned[item.owner])
         if type(event.data) in self.kind.handlers:
             self._handle(item, event)
 
@@ -68,22 +79,31 @@ class Applying:
         handler = self.kind.on_lane.get(type(event.data))
         if handler is not None:
             told = self._tried(handler, event, self.moment(item.number, event.lender_id))
-            self.tell(item.number, event, told)
+            wrapped = self._tried(self.telling.wrap, item.number, event, told)
+            self.telling.put(wrapped)
             self.counts["applied"] += 1
 
     def command(self, item: Input, event: Event[Any]) -> list[Event[Any]]:
         """Apply a command, and return the facts that it led to. Raises Rejected, TryLater."""
-        if item.owner in self.condemned:
-            raise Rejected(self.condemned[item.owner])
         return self._handle(item, event)
 
     def _handle(self, item: Input, event: Event[Any]) -> list[Event[Any]]:
+        self._applied[item.owner] += 1
+        if self.at_most is not None and self._applied[item.owner] > self.at_most:
+            return []
+        self._refuse_condemned(item.owner)
         handler = self.kind.handlers[type(event.data)]
         now = self.moment(item.number, event.lender_id)
         after, told = self._tried(handler, self.states[item.owner], event, now)
+        wrapped = self._tried(self.telling.wrap, item.number, event, told)
         self._keep(item, after)
         self.counts["applied"] += 1
-        return self.tell(item.number, event, told)
+        return self.telling.put(wrapped)
+
+    def _refuse_condemned(self, owner: str) -> None:
+        condemned = self.condemned.get(owner)
+        if condemned is not None and condemned.application == self._applied[owner]:
+            raise Rejected(condemned.reason)
 
     def _keep(self, item: Input, state: State) -> None:
         self.states[item.owner] = state
@@ -108,10 +128,6 @@ class Applying:
             where = traceback.extract_tb(error.__traceback__)[-1]
             self.failures.append(f"{type(error).__name__} at {where.name}:{where.lineno}")
             raise Rejected(f"{type(error).__name__} in {where.name}") from error
-
-    def tell(self, number: int, event: Event[Any], told: Iterable[Told]) -> list[Event[Any]]:
-        """Tell what a handler returned."""
-        return [self.telling.tell(number, event, each, ordinal) for ordinal, each in enumerate(told)]
 
     # -- due rows ------------------------------------------------------------------------------------------------
 

@@ -38,13 +38,10 @@ async def verify(connection: Connection, service: str) -> list[Broken]:
     """Walk every chain of a service's database; nothing is returned where all hold."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         heads = {tuple(row[:4]): row["head"] for row in await connection.fetch(HEADS)}
-        broken = [each async for each in _walk(connection, service, heads)]
-    return broken
+        return [each async for each in _walk(connection, service, heads)]
 
 
-async def _walk(
-    connection: Connection, service: str, heads: dict[tuple[object, ...], bytes]
-) -> AsyncIterator[Broken]:
+async def _walk(connection: Connection, service: str, heads: dict[tuple[object, ...], bytes]) -> AsyncIterator[Broken]:
     last: dict[tuple[object, ...], asyncpg.Record] = {}
     async for link in connection.cursor(LINKS):
         place = tuple(link[:4])

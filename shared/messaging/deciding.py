@@ -15,7 +15,7 @@ import msgspec
 
 from shared.contracts.envelope import BusinessDateFact, Event, Told
 from shared.contracts.quarantine import DebtorQuarantined, DebtorReleased, Refusal, Resolution
-from shared.messaging.applying import TRIES, Applying, Loaded
+from shared.messaging.applying import TRIES, Applying, Condemned, Loaded
 from shared.messaging.burying import Seal, Undertaker, command_event
 from shared.messaging.inputs import Input
 from shared.messaging.layout import State
@@ -35,7 +35,8 @@ class Deciding:
     now: datetime
     loaded: Loaded
     seal: Seal
-    condemned: Mapping[str, str] = field(default_factory=dict)
+    condemned: Mapping[str, Condemned] = field(default_factory=dict)
+    at_most: int | None = None
     effects: Effects = field(default_factory=Effects)
     quarantines: dict[str, set[str]] = field(init=False)
     _applying: Applying = field(init=False)
@@ -45,7 +46,8 @@ class Deciding:
     def __post_init__(self) -> None:
         """Start from what was loaded."""
         self.quarantines = {owner: set(letters) for owner, letters in self.loaded.quarantines.items()}
-        self._applying = Applying(self.kind, self.now, self.loaded, self.condemned, self.effects.clocks)
+        clocks = self.effects.clocks
+        self._applying = Applying(self.kind, self.now, self.loaded, self.condemned, clocks, self.at_most)
         self._undertaker = Undertaker(self.service, self.kind, self.now, self.seal)
 
     @property

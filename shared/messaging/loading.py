@@ -48,6 +48,14 @@ class Loading:
         inputs += [from_due(self.kind, row, work.now) for row in due]
         return inputs, (len(commands), len(due))
 
+    async def of_owners(
+        self, transaction: Transaction, work: Work, inputs: Sequence[Input], owners: Sequence[str]
+    ) -> list[Input]:
+        """The inputs that touch these owners, commands about their letters among them."""
+        letters = await self.letters(transaction, work, inputs)
+        tried = {letter_id: item.owner for letter_id, item in letters.items()}
+        return [item for item in inputs if {item.owner, tried.get(about_letter(item), "")} & set(owners)]
+
     async def load(self, transaction: Transaction, work: Work, inputs: Sequence[Input]) -> Loaded:
         """The states, quarantines, parked events and letters that these inputs may touch."""
         letters = await self.letters(transaction, work, inputs)

@@ -80,7 +80,7 @@ class Loop:
         reading = Reading(self.worker, self.broker, topics)
         publishing = asyncio.create_task(self._publish(stopping))
         try:
-            while not stopping.is_set():
+            while not stopping.is_set() and not publishing.done():
                 await self._once(reading, stopping)
                 self.moved_at = time.monotonic()
         finally:

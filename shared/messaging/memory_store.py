@@ -230,9 +230,15 @@ class MemoryTransaction:
     async def count_letters(self, numbers: Collection[int], since: datetime) -> Mapping[int, int]:
         """Count by actor."""
         self._alive()
+        resumed = {
+            operation.number: operation.at
+            for kind, operation in self._database.operations
+            if kind == self._kind and operation.operation == "resumed"
+        }
         counts: dict[int, int] = {}
         for kind, letter, _ in self._database.letters.values():
-            if kind == self._kind and letter.number in numbers and letter.buried_at > since and letter.offset >= 0:
+            recent = letter.buried_at > max(since, resumed.get(letter.number, since))
+            if kind == self._kind and letter.number in numbers and letter.offset >= 0 and recent:
                 counts[letter.number] = counts.get(letter.number, 0) + 1
         return counts
 

@@ -79,8 +79,11 @@ FROM parked WHERE owner = ANY ($1::text[]) ORDER BY owner, ordinal
 """
 OPEN_LETTERS = "SELECT * FROM dead_letter WHERE kind = $1 AND id = ANY ($2::text[]) AND status = 'open'"
 COUNT_LETTERS = """
-SELECT number, count(*)::int FROM dead_letter
+SELECT number, count(*)::int FROM dead_letter d
 WHERE kind = $1 AND number = ANY ($2::int[]) AND buried_at > $3 AND topic <> 'due'
+    AND NOT EXISTS (
+        SELECT FROM operation_log o
+        WHERE o.kind = d.kind AND o.number = d.number AND o.operation = 'resumed' AND o.at >= d.buried_at)
 GROUP BY number
 """
 HISTORY_COLUMNS = (

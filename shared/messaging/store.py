@@ -275,7 +275,7 @@ class Transaction(Protocol):
         """Return the open letters among these."""
 
     async def count_letters(self, numbers: Collection[int], since: datetime) -> Mapping[int, int]:
-        """Count the letters from topics that were buried since, per actor."""
+        """Count the letters from topics that were buried since, and since the actor was last resumed."""
 
     async def save(self, layout: Layout, changes: Sequence[Change]) -> None:
         """Write what differs, in its last state. Raises UnsavableError."""

@@ -1,9 +1,9 @@
 """From what handlers return to numbered, framed facts on output lanes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,15 @@ from shared.service import SHARDS, ActorKind
 _data = msgspec.json.Encoder().encode
 
 
+class Wrapped(NamedTuple):
+    """A fact in its envelope, with the lane that it is for."""
+
+    number: int
+    partition: int
+    event: Event[Any]
+    fact: FramedFact
+
+
 @dataclass(slots=True)
 class Telling:
     """Collects the facts of one turn of one kind of actor."""
@@ -27,29 +36,40 @@ class Telling:
     lanes: dict[tuple[int, Lane], list[FramedFact]] = field(default_factory=dict)
     history: list[HistoryRow] = field(default_factory=list)
 
-    def tell(self, number: int, cause: Event[Any], told: Told, ordinal: int | str) -> Event[Any]:
-        """Wrap one payload in its envelope and put it on its lane, or on every lane."""
+    def tell(self, number: int, cause: Event[Any], told: Told, ordinal: int | str) -> None:
+        """Tell one payload of the runtime's own, under an ordinal that no handler's fact has."""
+        self.put(self._wrap(number, cause, told, ordinal))
+
+    def wrap(self, number: int, cause: Event[Any], told: Iterable[Told]) -> list["Wrapped"]:
+        """Put what a handler returned into envelopes and bytes; nothing is told yet. Raises what cannot be encoded."""
+        wrapped: list[Wrapped] = []
+        for ordinal, each in enumerate(told):
+            wrapped += self._wrap(number, cause, each, ordinal)
+        return wrapped
+
+    def put(self, wrapped: Iterable["Wrapped"]) -> list[Event[Any]]:
+        """Put wrapped facts on their lanes, and return them."""
+        events: list[Event[Any]] = []
+        for number, partition, event, fact in wrapped:
+            self.lanes.setdefault((number, Lane(self.kind.output, partition)), []).append(fact)
+            events.append(event)
+            if self.kind.keeps_history and event.debtor_id:
+                self.history.append(_history(number, event))
+        return events
+
+    def _wrap(self, number: int, cause: Event[Any], told: Told, ordinal: int | str) -> list["Wrapped"]:
         debtor_id = cause.debtor_id if told.debtor_id is None else told.debtor_id
         if not debtor_id and self.kind.name != "lane":
-            return self._broadcast(number, cause, told, ordinal)
+            return self._for_every_lane(number, cause, told, ordinal)
         event = self._envelope(cause, told, debtor_id, derived_id(cause.id, ordinal))
         partition = number if self.kind.name == "lane" else partition_of(debtor_id, SHARDS)
-        self._put(number, partition, event)
-        if self.kind.keeps_history and debtor_id:
-            self.history.append(_history(number, event))
-        return event
+        return [Wrapped(number, partition, event, _framed(event))]
 
-    def _broadcast(self, number: int, cause: Event[Any], told: Told, ordinal: int | str) -> Event[Any]:
+    def _for_every_lane(self, number: int, cause: Event[Any], told: Told, ordinal: int | str) -> list["Wrapped"]:
         """The same payload on every lane, under an id of its own on each."""
         ids = [derived_id(f"{cause.id}/{partition}", ordinal) for partition in range(SHARDS)]
         events = [self._envelope(cause, told, "", event_id) for event_id in ids]
-        for partition, event in enumerate(events):
-            self._put(number, partition, event)
-        return events[0]
-
-    def _put(self, number: int, partition: int, event: Event[Any]) -> None:
-        fact = FramedFact(event.debtor_id.encode(), event.type, event.trace, catalogue.encode(event))
-        self.lanes.setdefault((number, Lane(self.kind.output, partition)), []).append(fact)
+        return [Wrapped(number, partition, event, _framed(event)) for partition, event in enumerate(events)]
 
     def _envelope(self, cause: Event[Any], told: Told, debtor_id: str, event_id: str) -> Event[Any]:
         return Event(
@@ -78,6 +98,10 @@ class Telling:
         head = chained(out.head, f"{source}/{standing.number}", lane, first, body)
         stored = StoredFacts(standing.number, lane, standing.incarnation, first, last, body)
         return stored, Out(last, out.acked, head)
+
+
+def _framed(event: Event[Any]) -> FramedFact:
+    return FramedFact(event.debtor_id.encode(), event.type, event.trace, catalogue.encode(event))
 
 
 def _history(number: int, event: Event[Any]) -> HistoryRow:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.messaging.admitting import Admitted, Batch, Work, admit, standings_after
+from shared.messaging.applying import Condemned
 from shared.messaging.broker import Lane
 from shared.messaging.deciding import Deciding
-from shared.messaging.halving import guilty
+from shared.messaging.halving import Rehearsal, first_failure, guilty
 from shared.messaging.inputs import DUE_TOPIC
-from shared.messaging.loading import Loading, about_letter
+from shared.messaging.loading import Loading
 from shared.messaging.store import (
     Change,
     Effects,
@@ -89,14 +90,14 @@ class Turn:
         Raises FencedError, StaleCursorError, StoreUnavailableError, TryLater: in each case nothing was applied.
         """
         work = Work(standings, batch, now)
-        condemned: dict[str, str] = {}
+        condemned: dict[str, Condemned] = {}
         while True:
             try:
                 return await self._attempt(work, condemned)
             except UnsavableError as error:
                 condemned |= await self._culprits(work, condemned, error)
 
-    async def _attempt(self, work: Work, condemned: Mapping[str, str]) -> Turned:
+    async def _attempt(self, work: Work, condemned: Mapping[str, Condemned]) -> Turned:
         transaction = await self.store.begin()
         try:
             turned = await self._within(transaction, work, condemned)
@@ -113,21 +114,20 @@ class Turn:
         self,
         transaction: Transaction,
         work: Work,
-        condemned: Mapping[str, str],
-        only: Collection[str] | None = None,
+        condemned: Mapping[str, Condemned],
+        rehearsal: Rehearsal | None = None,
     ) -> Turned:
-        """All steps but the commit; `only` rehearses them with the inputs of some owners."""
+        """All steps but the commit; a rehearsal takes the inputs of some owners only."""
         await self._fence(transaction, work.standings)
         admitted = admit(self.kind, work)
         if admitted.moves:
             await transaction.move_cursors(admitted.moves)
         inputs, taken = await self._loading.inputs(transaction, work, admitted)
-        if only is not None:
-            letters = await self._loading.letters(transaction, work, inputs)
-            tried = {letter_id: item.owner for letter_id, item in letters.items()}
-            inputs = [item for item in inputs if {item.owner, tried.get(about_letter(item), "")} & set(only)]
+        if rehearsal is not None:
+            inputs = await self._loading.of_owners(transaction, work, inputs, rehearsal.owners)
         loaded = await self._loading.load(transaction, work, inputs)
-        deciding = Deciding(self.service, self.kind, work.now, loaded, self._loading.seal, condemned)
+        at_most = rehearsal.at_most if rehearsal else None
+        deciding = Deciding(self.service, self.kind, work.now, loaded, self._loading.seal, condemned, at_most)
         deciding.decide(inputs)
         changes = _changes(deciding)
         if changes:
@@ -182,13 +182,23 @@ class Turn:
 
     # -- one owner that cannot be saved --------------------------------------------------------------------------
 
-    async def _culprits(self, work: Work, condemned: Mapping[str, str], error: UnsavableError) -> dict[str, str]:
-        """The owners whose state the store refuses, and why. Raises the error where it was nobody's fault."""
+    async def _culprits(
+        self, work: Work, condemned: Mapping[str, Condemned], error: UnsavableError
+    ) -> dict[str, Condemned]:
+        """The owners whose state the store refuses, since which application, and why.
+
+        Raises the error where it was nobody's fault.
+        """
+
+        async def saves(rehearsal: Rehearsal) -> bool:
+            return await self._saves(work, rehearsal)
+
         suspects = sorted(await self._owners(work) - set(condemned))
-        found = await guilty(suspects, lambda owners: self._saves(work, owners))
+        found = await guilty(suspects, saves)
         if not found:
             raise error
-        return dict.fromkeys(found, f"cannot be saved: {error}")
+        reason = f"cannot be saved: {error}"
+        return {owner: Condemned(await first_failure(owner, saves), reason) for owner in found}
 
     async def _owners(self, work: Work) -> set[str]:
         transaction = await self.store.begin()
@@ -200,11 +210,11 @@ class Turn:
         finally:
             await transaction.rollback()
 
-    async def _saves(self, work: Work, owners: Collection[str]) -> bool:
-        """Rehearse the turn with these owners alone, and take it back."""
+    async def _saves(self, work: Work, rehearsal: Rehearsal) -> bool:
+        """Rehearse the turn, and take it back."""
         transaction = await self.store.begin()
         try:
-            await self._within(transaction, work, {}, owners)
+            await self._within(transaction, work, {}, rehearsal)
         except UnsavableError:
             return False
         finally:

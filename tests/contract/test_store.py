@@ -249,7 +249,7 @@ async def test_what_is_committed_is_there_for_others(stores: Site, store: Store)
     assert (await load(other, "d1")).card == CARD
     assert await other.unacknowledged(3) == [told(1, 1)]
     assert (await stores.answers())["c1"] == ("done", {"ok": [1]})
-    assert await stores.operations() == [(3, "operator/x", "resumed", "mended")]
+    assert await stores.operations() == [(3, "operator/x", "letter replayed", "mended")]
     letters, quarantines, parked, counts = await _dead_letters(other)
     assert (letters, quarantines, counts) == ({"l1": a_letter("l1")}, {"d1": {"l1"}}, {3: 1})
     assert [each.raw for each in parked["d1"]] == [b"sealed"]
@@ -272,7 +272,7 @@ def _of_everything() -> Effects:
         parked=[a_parked("d1", b"sealed")],
         answers=[Answer("c1", "done", b'{"ok": [1]}', NOW)],
         stops=[Stop(3, "stop", NOW)],
-        operations=[Operation(3, NOW, "operator/x", "resumed", "mended")],
+        operations=[Operation(3, NOW, "operator/x", "letter replayed", "mended")],
     )
 
 

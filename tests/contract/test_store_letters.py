@@ -60,6 +60,15 @@ async def test_letters_from_topics_are_counted_since_an_instant(store: Store) ->
     await transaction.rollback()
 
 
+async def test_letters_from_before_an_actor_was_resumed_are_not_counted_again(store: Store) -> None:
+    letters = [a_letter(f"l{n}", buried_at=NOW + timedelta(minutes=n)) for n in range(4)]
+    resumed = Operation(3, NOW + timedelta(minutes=2), "operator/x", "resumed", "mended")
+    await write(store, Effects(letters=letters, operations=[resumed]))
+    transaction = await store.begin()
+    assert await transaction.count_letters([3], NOW - timedelta(hours=1)) == {3: 1}
+    await transaction.rollback()
+
+
 async def test_a_quarantine_ends_with_its_last_letter(store: Store) -> None:
     first = [Quarantined(3, "d1", "l1", NOW), Quarantined(3, "d1", "l2", NOW), Quarantined(3, "d2", "l3", NOW)]
     await write(store, Effects(quarantined=first))

