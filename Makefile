@@ -10,6 +10,7 @@ LOANS ?= 5000
 DAYS ?= 60
 SEED ?= 1
 PYTHON ?= python3
+WORKERS ?= 2
 RUN = .venv/bin/python -m services
 
 .PHONY: install demo up replay kafka migrate test lint
@@ -33,7 +34,7 @@ migrate: install
 	@$(RUN) migrate
 
 test: install
-	@.venv/bin/pytest $(PYTEST)
+	@.venv/bin/pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 lint: install
 	@.venv/bin/ruff format --check .
