@@ -34,7 +34,7 @@ migrate: install
 	@$(RUN) migrate
 
 test: install
-	@.venv/bin/pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+	@.venv/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: install
 	@.venv/bin/ruff format --check .

@@ -37,12 +37,13 @@ IdempotencyKey = Annotated[
 
 Release: TypeAlias = Callable[[], Awaitable[None]]
 
+# No arbiter is named: the id follows from client and key, so either of the two unique indexes may meet a twin first.
 _INSERT = text("""
     INSERT INTO command
     (id, client, key, kind, number, name, owner, lender_id, actor, body, body_hash, status, created_at)
     VALUES (:id, :client, :key, :kind, :number, :name, :owner, :lender_id, :actor, CAST(:body AS jsonb), :body_hash,
             'pending', now())
-    ON CONFLICT (client, key) DO NOTHING RETURNING id
+    ON CONFLICT DO NOTHING RETURNING id
 """)
 _NOTIFY = text("SELECT pg_notify('command_' || :kind, :number)")
 _FIND = text("SELECT body_hash, status, response FROM command WHERE id = :id")
