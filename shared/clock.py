@@ -1,5 +1,6 @@
 """Where the time comes from: only the runtime asks; handlers are told."""
 
+import time
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -10,6 +11,9 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The present instant, in UTC."""
 
+    def elapsed(self) -> float:
+        """Seconds since some moment, for how long something lasts: they never go back."""
+
 
 class SystemClock:
     """The machine's clock, for production."""
@@ -17,6 +21,10 @@ class SystemClock:
     def now(self) -> datetime:
         """The present instant, in UTC."""
         return datetime.now(UTC)
+
+    def elapsed(self) -> float:
+        """Seconds since the machine's start."""
+        return time.monotonic()
 
 
 class VirtualClock:
@@ -29,6 +37,10 @@ class VirtualClock:
     def now(self) -> datetime:
         """The instant it was last set to, in UTC."""
         return self._instant
+
+    def elapsed(self) -> float:
+        """Seconds since the machine's start: waiting for a broker takes real time even where the date stands still."""
+        return time.monotonic()
 
     def set(self, instant: datetime) -> None:
         """Move to `instant`, forwards or backwards. Raises ValueError without an offset."""

@@ -120,7 +120,7 @@ class Runtime:
         for service in self.services:
             dsn = self.settings.database_url(service.name)
             self.loops[service.name] = [
-                Loop(worker, self.broker, Leases(dsn, worker.kind.name, worker.name, pace.lease), pace)
+                Loop(worker, self.broker, Leases(dsn, worker.kind.name, worker.name, pace.lease), self.clock, pace)
                 for worker in workers_of([service], self.settings, self.broker, self.clock, name)
             ]
 

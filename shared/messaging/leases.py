@@ -8,7 +8,7 @@ keeps two holders apart is the epoch.
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import asyncpg
 
@@ -46,6 +46,22 @@ def share(actors: int, mine: Collection[int], held: Mapping[int, str], me: str, 
     kept = sorted(set(mine) - set(lost))
     free = [number for number in range(actors) if number not in kept and held.get(number, me) == me]
     return Wanted(tuple(free[: max(aim - len(kept), 0)]), (*lost, *kept[aim:]))
+
+
+class Lessor(Protocol):
+    """Who says which actors a worker may try to hold."""
+
+    async def beat(self) -> None:
+        """Say that this worker lives."""
+
+    async def wanted(self, actors: int, mine: Collection[int]) -> Wanted:
+        """What to take and what to give up now."""
+
+    def called(self) -> bool:
+        """Whether a command has come for this kind of actor since this was last asked."""
+
+    async def leave(self) -> None:
+        """Say that this worker is gone, and close."""
 
 
 class Leases:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 import asyncpg
 import structlog
 
+from shared.clock import Clock
 from shared.messaging.broker import Broker, BrokerUnavailableError, Record
 from shared.messaging.control import control_topic
-from shared.messaging.leases import Leases
+from shared.messaging.leases import Lessor
 from shared.messaging.reading import Reading
 from shared.messaging.store import StaleCursorError, StoreUnavailableError, UnsavableError
 from shared.messaging.worker import Worker
@@ -59,7 +60,8 @@ class Loop:
 
     worker: Worker
     broker: Broker
-    leases: Leases
+    leases: Lessor
+    clock: Clock
     pace: Pace = field(default_factory=Pace)
     trouble: str = "starting"
     unpublished: str = ""
@@ -116,7 +118,7 @@ class Loop:
     # -- leases --------------------------------------------------------------------------------------------------
 
     async def _tend(self) -> None:
-        now = time.monotonic()
+        now = self.clock.elapsed()
         if now - self._tended_at < self.pace.lease / 4:
             return
         await self.leases.beat()
@@ -135,7 +137,7 @@ class Loop:
 
     async def _turn(self, reading: Reading) -> None:
         records = await self._fetch(reading)
-        now = time.monotonic()
+        now = self.clock.elapsed()
         looking = now - self._looked_at >= LOOK_EVERY or self.leases.called()
         if looking:
             self._looked_at = now

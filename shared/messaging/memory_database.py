@@ -40,8 +40,8 @@ class MemoryDatabase:
     history: list[HistoryRow] = field(default_factory=list)
     operations: list[tuple[str, Operation]] = field(default_factory=list)
     holders: dict[tuple[str, int], Holder] = field(default_factory=dict)
+    shared_holders: dict[str, Holder] = field(default_factory=dict)
     ordinals: int = 0
-    incarnations: int = 1
 
     def submit(self, kind: str, command: Command) -> None:
         """Leave a command for its actor, as the API does."""

@@ -12,13 +12,15 @@ from typing import Any
 from shared.messaging.broker import Lane
 from shared.messaging.layout import Key, Layout, Row, State, Table
 from shared.messaging.memory_database import MemoryDatabase
-from shared.messaging.rows import differences, holds_nul, reader_of, tally, writer_of
+from shared.messaging.memory_rows import is_loaded, stored_as
+from shared.messaging.rows import differences, holds_nul, tally
 from shared.messaging.store import (
     Change,
     Command,
     CursorMove,
     DueRow,
     Effects,
+    HeldError,
     Letter,
     Operation,
     Parked,
@@ -29,8 +31,6 @@ from shared.messaging.store import (
     UnsavableError,
 )
 
-LARGEST = 2**63 - 1
-
 
 class MemoryStore:
     """One worker's access to a memory database."""
@@ -38,6 +38,7 @@ class MemoryStore:
     def __init__(self, database: MemoryDatabase, kind: str) -> None:
         """Work for one kind of actor."""
         self._database, self._kind = database, kind
+        self._open: MemoryTransaction | None = None
 
     async def acquire(self, number: int, owner: str) -> Standing:
         """Raise the epoch; an open transaction that holds the actor is ended."""
@@ -84,15 +85,20 @@ class MemoryStore:
 
     async def has_work(self, layout: Layout, numbers: Collection[int], now: datetime) -> bool:
         """Look as a transaction would."""
-        looking = await self.begin()
+        looking = MemoryTransaction(self._database, self._kind)
         return bool(await looking.take_commands(numbers, 1) or await looking.take_due(layout, numbers, now, 1))
 
     async def begin(self) -> "MemoryTransaction":
-        """Begin."""
-        return MemoryTransaction(self._database, self._kind)
+        """Begin; a former transaction that was left open is ended."""
+        if self._open is not None:
+            self._open.end()
+        self._open = MemoryTransaction(self._database, self._kind)
+        return self._open
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """End what is open."""
+        if self._open is not None:
+            self._open.end()
 
 
 class MemoryTransaction:
@@ -103,6 +109,7 @@ class MemoryTransaction:
         self._database, self._kind = database, kind
         self._writes: list[Callable[[], None]] = []
         self._held: set[int] = set()
+        self._held_owners: set[str] = set()
         self._ended = False
 
     def end(self) -> None:
@@ -114,7 +121,10 @@ class MemoryTransaction:
         for number in self._held:
             if self._database.holders.get((self._kind, number)) is self:
                 del self._database.holders[self._kind, number]
+        for owner in self._held_owners:
+            del self._database.shared_holders[owner]
         self._held.clear()
+        self._held_owners.clear()
 
     def _alive(self) -> None:
         if self._ended:
@@ -125,11 +135,11 @@ class MemoryTransaction:
         self._alive()
         standings = self._database.standings
         held = {n for n, epoch in epochs.items() if standings.get((self._kind, n), Standing(n, 0)).epoch == epoch}
-        for number in sorted(held):
+        for number in held:
             other = self._database.holders.get((self._kind, number))
             if other is not None and other is not self:
-                raise StoreUnavailableError("another transaction holds the actor")
-            self._database.holders[self._kind, number] = self
+                raise HeldError("another transaction holds the actor")
+        self._database.holders |= dict.fromkeys([(self._kind, number) for number in held], self)
         self._held |= held
         return held
 
@@ -188,12 +198,14 @@ class MemoryTransaction:
     async def load(
         self, layout: Layout, owners: Mapping[str, int], named: Mapping[str, set[tuple[str, Key]]]
     ) -> dict[str, State]:
-        """Build each owner's state from its rows."""
+        """Build each owner's state from its rows; shared owners are held first."""
         self._alive()
+        if layout.shared:
+            self._hold_owners(owners)
         content: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
         for name, table in layout.tables.items():
             for (owner, key), (_, row) in self._database.rows.get(table.name, {}).items():
-                if owner in content and _is_loaded(table, row, (owner, key), named.get(name, set())):
+                if owner in content and is_loaded(table, row, (owner, key), named.get(name, set())):
                     if table.key:
                         content[owner].setdefault(name, {})[key] = row
                     else:
@@ -202,6 +214,13 @@ class MemoryTransaction:
             owner: layout.state(owner, **{n: fields.get(n, layout.none_of(t)) for n, t in layout.tables.items()})
             for owner, fields in content.items()
         }
+
+    def _hold_owners(self, owners: Collection[str]) -> None:
+        known = self._database.shared_holders
+        if any(known.get(owner, self) is not self for owner in owners):
+            raise HeldError("another transaction holds a shared owner")
+        known |= dict.fromkeys(owners, self)
+        self._held_owners |= set(owners)
 
     async def quarantines(self, owners: Collection[str]) -> Mapping[str, set[str]]:
         """Return the open reasons."""
@@ -247,13 +266,13 @@ class MemoryTransaction:
         self._alive()
         for name, table in layout.tables.items():
             found = differences(layout, name, changes)
-            inserts = [(shard, owner, _stored(table, row)) for shard, owner, row in found.inserts]
+            inserts = [(shard, owner, stored_as(table, row)) for shard, owner, row in found.inserts]
             if table.use == "journal":
                 self._writes.append(self._journal(table, inserts))
             elif table.use == "tally":
                 self._writes.append(self._tally(table, inserts))
             else:
-                updates = [(owner, _stored(table, row)) for owner, row in found.updates]
+                updates = [(owner, stored_as(table, row)) for owner, row in found.updates]
                 self._check_new(table, inserts, found.deletes)
                 self._writes.append(self._rows(table, inserts, updates, found.deletes))
 
@@ -360,27 +379,3 @@ class MemoryTransaction:
         """Forget everything."""
         self._writes.clear()
         self._let_go()
-
-
-def _is_loaded(table: Table, row: Row, place: tuple[str, Key], named: Collection[tuple[str, Key]]) -> bool:
-    return table.settled is None or not getattr(row, table.settled) or place in named
-
-
-def _stored(table: Table, row: Row) -> Row:
-    """The row as a database would give it back. Raises UnsavableError for what PostgreSQL would refuse."""
-    cells = writer_of(table)(row)
-    for cell in cells:
-        if isinstance(cell, str):
-            _refuse_text(cell)
-        elif isinstance(cell, int) and not -LARGEST - 1 <= cell <= LARGEST:
-            raise UnsavableError("a number is beyond 64 bits")
-    return reader_of(table)(cells)
-
-
-def _refuse_text(text: str) -> None:
-    if "\x00" in text:
-        raise UnsavableError("a text holds a NUL character")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise UnsavableError(type(error).__name__) from error

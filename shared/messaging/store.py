@@ -237,6 +237,10 @@ class StoreUnavailableError(Exception):
     """The database did not answer, or an outcome is unknown: drop everything that is held and acquire it again."""
 
 
+class HeldError(StoreUnavailableError):
+    """Another transaction holds what this one needs, and was not waited for."""
+
+
 class StaleCursorError(Exception):
     """A read position is not where this actor thinks: somebody else has moved it. Acquire again."""
 

@@ -224,7 +224,7 @@ class Worker:
 
     def ask_for_gaps(self) -> int:
         """Ask each source that we miss something of, again after a while; the number of gaps that are open."""
-        now = time.monotonic()
+        now = self._clock.elapsed()
         open_gaps = {
             (number, lane, source): gap
             for number, standing in self.standings.items()

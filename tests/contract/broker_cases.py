@@ -1,4 +1,4 @@
-"""The two real servers that the broker port is held against, and how its tests write and read."""
+"""The log in memory and the two real servers that the broker port is held against, and how its tests write and read."""
 
 import asyncio
 import os
@@ -14,11 +14,13 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from shared.clock import SystemClock
 from shared.embedded.kafka_server import KafkaServer, missing
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, Outgoing, Reader, Record, TopicSpec
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.embedded_log import EmbeddedLog
 from shared.messaging.kafka_clients import KafkaOptions
+from shared.messaging.memory_log import MemoryLog
 from shared.postgres.server import PostgresServer
 
 PATIENCE = 60.0
@@ -28,7 +30,18 @@ _numbers = count(1)
 
 
 class Site(Protocol):
-    """A real server that can be killed, and how to open the adapter under test on it."""
+    """Where a log lies, and how to open the adapter under test on it."""
+
+    async def open(self, clock: Callable[[], datetime] | None, deadline: float) -> Broker: ...
+
+    def stop(self) -> None: ...
+
+    async def forget(self, broker: Broker, lane: Lane, before: Record) -> None:
+        """Let retention take what was appended before a record."""
+
+
+class Server(Site, Protocol):
+    """A real server, which can be killed."""
 
     url: str
 
@@ -37,13 +50,35 @@ class Site(Protocol):
     def start(self) -> None:
         """Start it again; nothing happens while it runs."""
 
+
+class MemorySite:
+    """The log that all clients of the site share lies in this process, and ends with it."""
+
+    def __init__(self, _folder: Path) -> None:
+        self._clock: Callable[[], datetime] = SystemClock().now
+        self._log = MemoryLog(self._now)
+
+    def _now(self) -> datetime:
+        return self._clock()
+
+    async def open(self, clock: Callable[[], datetime] | None, deadline: float) -> Broker:
+        self._clock = clock or SystemClock().now
+        return self._log
+
     def stop(self) -> None: ...
 
     async def forget(self, broker: Broker, lane: Lane, before: Record) -> None:
-        """Let retention take what was appended before a record."""
+        assert self._log.forget(lane, before.offset) > 0
 
 
-class EmbeddedSite:
+class _ByUrl:
+    url: str
+
+    async def open(self, clock: Callable[[], datetime] | None, deadline: float) -> Broker:
+        return await open_broker(self.url, clock=clock, kafka=KafkaOptions(deadline_seconds=deadline))
+
+
+class EmbeddedSite(_ByUrl):
     def __init__(self, folder: Path) -> None:
         self._server = PostgresServer(folder, fast=True)
         self.kill, self.stop = self._server.kill, self._server.stop
@@ -64,7 +99,7 @@ class EmbeddedSite:
         await connection.close()
 
 
-class KafkaSite:
+class KafkaSite(_ByUrl):
     def __init__(self, folder: Path) -> None:
         if reason := missing():
             pytest.skip(f"no Kafka: {reason}")
@@ -86,17 +121,18 @@ class KafkaSite:
             await admin.close()
 
 
-SITES = [
+SERVERS = [
     pytest.param(EmbeddedSite, id="embedded"),
     pytest.param(KafkaSite, id="kafka", marks=pytest.mark.kafka),
 ]
+SITES = [pytest.param(MemorySite, id="memory"), *SERVERS]
 
 
 @asynccontextmanager
 async def opened(
     site: Site, *, clock: Callable[[], datetime] | None = None, deadline: float = 20.0
 ) -> AsyncIterator[Broker]:
-    broker = await open_broker(site.url, clock=clock, kafka=KafkaOptions(deadline_seconds=deadline))
+    broker = await site.open(clock, deadline)
     try:
         yield broker
     finally:

@@ -1,4 +1,4 @@
-"""The places that the ports are held against: two where a store keeps its state, two servers for a broker."""
+"""The places that the ports are held against: two where a store keeps its state, three where a log lies."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -35,18 +35,27 @@ async def store(stores: Site) -> Store:
 
 @pytest.fixture(scope="module", params=broker_cases.SITES)
 def site(request: pytest.FixtureRequest) -> Iterator[broker_cases.Site]:
-    """A broker's server, running; each adapter's in turn."""
+    """Where a log lies; each adapter's in turn."""
     with TemporaryDirectory(prefix="fairdue-") as folder:
         site: broker_cases.Site = request.param(Path(folder))
         yield site
         site.stop()
 
 
+@pytest.fixture(scope="module", params=broker_cases.SERVERS)
+def server(request: pytest.FixtureRequest) -> Iterator[broker_cases.Server]:
+    """A broker's server, running; each in turn."""
+    with TemporaryDirectory(prefix="fairdue-") as folder:
+        server: broker_cases.Server = request.param(Path(folder))
+        yield server
+        server.stop()
+
+
 @pytest.fixture
-def mortal(site: broker_cases.Site) -> Iterator[broker_cases.Site]:
-    """The site for tests that kill it; the next test finds it alive."""
-    yield site
-    site.start()
+def mortal(server: broker_cases.Server) -> Iterator[broker_cases.Server]:
+    """The server for tests that kill it; the next test finds it alive."""
+    yield server
+    server.start()
 
 
 @pytest.fixture

@@ -8,7 +8,16 @@ from itertools import count
 
 import pytest
 
-from shared.messaging.broker import Broker, Lane, OffsetGoneError, Outgoing, Record, TopicSpec
+from shared.messaging.broker import (
+    Broker,
+    BrokerUnavailableError,
+    Lane,
+    OffsetGoneError,
+    Outgoing,
+    PartitionMismatchError,
+    Record,
+    TopicSpec,
+)
 from tests.contract.broker_cases import (
     PATIENCE,
     START,
@@ -257,3 +266,24 @@ async def test_a_topic_of_any_size_is_made_with_its_default(broker: Broker) -> N
     assert await broker.partitions(topic) == 5
     await append(broker, Lane(topic, 4), texts("in the last one"))
     assert values(await read(broker, Lane(topic, 4), 1)) == ["in the last one"]
+
+
+async def test_another_number_of_partitions_is_refused(broker: Broker) -> None:
+    [lane] = await new_lanes(broker)
+    with pytest.raises(PartitionMismatchError, match=f"topic {lane.topic} has 1 partitions and must have 32"):
+        await broker.ensure_topics([TopicSpec(lane.topic, 32), TopicSpec(f"{lane.topic}.other", 3)])
+
+
+async def test_a_lane_that_does_not_exist_is_refused(site: Site) -> None:
+    async with opened(site, deadline=3.0) as broker:
+        [lane] = await new_lanes(broker)
+        for unknown in (Lane(lane.topic, 1), Lane("nowhere", 0)):
+            with pytest.raises(BrokerUnavailableError):
+                await append(broker, unknown, texts("lost?"))
+        async with reading(broker, Lane("nowhere", 0)) as reader:
+            with pytest.raises(BrokerUnavailableError):
+                await reader.fetch(10, PATIENCE)
+        with pytest.raises(BrokerUnavailableError):
+            await broker.end_offsets([lane, Lane("nowhere", 0)])
+        with pytest.raises(BrokerUnavailableError):
+            await broker.partitions("nowhere")

@@ -1,15 +1,15 @@
-"""What the broker port promises when topics differ, lanes are missing or the server is killed."""
+"""What the broker port promises when its server is killed."""
 
 import asyncio
 from itertools import count
 
 import pytest
 
-from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, PartitionMismatchError, TopicSpec
+from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, TopicSpec
 from shared.messaging.broker_from_url import open_broker
 from tests.contract.broker_cases import (
     PATIENCE,
-    Site,
+    Server,
     append,
     eventually,
     new_lanes,
@@ -21,34 +21,10 @@ from tests.contract.broker_cases import (
     values,
 )
 
-# Topics and lanes that are not as asked
-
-
-async def test_another_number_of_partitions_is_refused(broker: Broker) -> None:
-    [lane] = await new_lanes(broker)
-    with pytest.raises(PartitionMismatchError, match=f"topic {lane.topic} has 1 partitions and must have 32"):
-        await broker.ensure_topics([TopicSpec(lane.topic, 32), TopicSpec(f"{lane.topic}.other", 3)])
-
-
-async def test_a_lane_that_does_not_exist_is_refused(site: Site) -> None:
-    async with opened(site, deadline=3.0) as broker:
-        [lane] = await new_lanes(broker)
-        for unknown in (Lane(lane.topic, 1), Lane("nowhere", 0)):
-            with pytest.raises(BrokerUnavailableError):
-                await append(broker, unknown, texts("lost?"))
-        async with reading(broker, Lane("nowhere", 0)) as reader:
-            with pytest.raises(BrokerUnavailableError):
-                await reader.fetch(10, PATIENCE)
-        with pytest.raises(BrokerUnavailableError):
-            await broker.end_offsets([lane, Lane("nowhere", 0)])
-        with pytest.raises(BrokerUnavailableError):
-            await broker.partitions("nowhere")
-
-
 # Outages
 
 
-async def test_what_was_acknowledged_survives_a_killed_server(mortal: Site) -> None:
+async def test_what_was_acknowledged_survives_a_killed_server(mortal: Server) -> None:
     acknowledged: list[str] = []
 
     async def write(broker: Broker, lane: Lane) -> None:
@@ -78,7 +54,7 @@ async def test_what_was_acknowledged_survives_a_killed_server(mortal: Site) -> N
     assert [record.offset for record in kept] == list(range(len(kept)))
 
 
-async def test_an_outage_is_told_to_everybody_and_ends(mortal: Site) -> None:
+async def test_an_outage_is_told_to_everybody_and_ends(mortal: Server) -> None:
     async with opened(mortal, deadline=5.0) as broker:
         [lane] = await new_lanes(broker)
         writer = await broker.writer()

@@ -1,5 +1,6 @@
 """What the store port promises of actors, cursors and transactions, held against both adapters."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -317,3 +318,16 @@ async def test_an_actor_given_up_is_anybodys(stores: Site, store: Store) -> None
     transaction = await store.begin()
     assert await transaction.fence({3: 2}) == {3}
     await transaction.rollback()
+
+
+async def test_of_two_transactions_only_one_holds_a_shared_owner(stores: Site, store: Store) -> None:
+    shared = replace(LAYOUT, shared=True)
+    first = await store.begin()
+    await first.load(shared, {"d1": 3, "d2": 3}, {})
+    other = stores.store()
+    second = await other.begin()
+    with pytest.raises(StoreUnavailableError):
+        await second.load(shared, {"d2": 3, "d3": 3}, {})
+    await second.rollback()
+    await first.commit()
+    assert set(await (await other.begin()).load(shared, {"d2": 3, "d3": 3}, {})) == {"d2", "d3"}

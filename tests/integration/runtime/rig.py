@@ -193,7 +193,7 @@ class Rig:
     def loop(self, worker: Worker, side: Side, *, lease: float = 10.0, broker: Broker | None = None) -> Loop:
         """A live loop, not begun."""
         leases = Leases(side.dsn, worker.kind.name, worker.name, lease)
-        return Loop(worker, broker or self.log, leases, Pace(wait=0.05, linger=0.01, lease=lease))
+        return Loop(worker, broker or self.log, leases, self.clock, Pace(wait=0.05, linger=0.01, lease=lease))
 
     @contextlib.asynccontextmanager
     async def second_running(self) -> AsyncIterator[Loop]:
