@@ -1,8 +1,11 @@
 """What the store in memory has committed: all that would survive a crash."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
+from shared.clock import SystemClock
 from shared.messaging.layout import Key, Row
 from shared.messaging.store import (
     Command,
@@ -41,7 +44,28 @@ class MemoryDatabase:
     operations: list[tuple[str, Operation]] = field(default_factory=list)
     holders: dict[tuple[str, int], Holder] = field(default_factory=dict)
     shared_holders: dict[str, Holder] = field(default_factory=dict)
+    clock: Callable[[], datetime] = SystemClock().now
     ordinals: int = 0
+
+    def copy(self) -> "MemoryDatabase":
+        """What a backup holds at this moment: everything that is committed, and no open transaction."""
+        return replace(
+            self,
+            standings={place: standing.copy() for place, standing in self.standings.items()},
+            owners=dict(self.owners),
+            rows={name: dict(rows) for name, rows in self.rows.items()},
+            journals={name: list(rows) for name, rows in self.journals.items()},
+            tallies={name: dict(rows) for name, rows in self.tallies.items()},
+            outbox={place: list(told) for place, told in self.outbox.items()},
+            letters=dict(self.letters),
+            quarantines=dict(self.quarantines),
+            parked=list(self.parked),
+            commands=dict(self.commands),
+            history=list(self.history),
+            operations=list(self.operations),
+            holders={},
+            shared_holders={},
+        )
 
     def submit(self, kind: str, command: Command) -> None:
         """Leave a command for its actor, as the API does."""

@@ -5,7 +5,7 @@ fails by itself; whoever wants faults puts them between this log and its clients
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -33,9 +33,13 @@ class MemoryLog:
         self._clock = clock
         self._partitions: dict[str, int] = {}
         self._lanes: dict[Lane, _Kept] = {}
-        self._waiting: set[asyncio.Event] = set()
+        self._waiting: dict[Lane, set[asyncio.Event]] = {}
 
     async def ensure_topics(self, topics: Sequence[TopicSpec]) -> None:
+        """Create what is missing and check the rest. Raises PartitionMismatchError."""
+        self.create(topics)
+
+    def create(self, topics: Sequence[TopicSpec]) -> None:
         """Create what is missing and check the rest. Raises PartitionMismatchError."""
         refuse_mismatch(topics, self._partitions)
         for spec in topics:
@@ -69,12 +73,12 @@ class MemoryLog:
 
     # -- what is in it -------------------------------------------------------------------------------------------
 
-    def append(self, lane: Lane, records: Iterable[Outgoing]) -> None:
+    def append(self, lane: Lane, records: Sequence[Outgoing]) -> None:
         """Put records at the end of a lane, and wake whoever waits."""
         kept, at = self._kept(lane), self._clock()
         for offset, each in enumerate(records, start=kept.end):
             kept.records.append(Record(lane, offset, each.key, each.value, each.headers, at))
-        for waiting in self._waiting:
+        for waiting in self._waiting.get(lane, ()):
             waiting.set()
 
     def held(self, lane: Lane) -> Sequence[Record]:
@@ -109,16 +113,27 @@ class MemoryLog:
         first = offset - kept.start
         return kept.records[first : first + limit]
 
-    async def wait(self, seconds: float) -> None:
-        """Wait until something is appended, but not for longer than that."""
-        appended = asyncio.Event()
-        self._waiting.add(appended)
+    def end(self, lane: Lane) -> int:
+        """The offset that the next record of a lane will get."""
+        return self._kept(lane).end
+
+    def has(self, lane: Lane, offset: int) -> bool:
+        """Whether a reader at this offset has something to hear: a record, or that the offset is gone."""
+        kept = self._kept(lane)
+        return offset != kept.end
+
+    async def wait(self, lanes: Collection[Lane], seconds: float) -> None:
+        """Wait until something is appended to one of these lanes, but not for longer than that."""
+        waiting = asyncio.Event()
+        for lane in lanes:
+            self._waiting.setdefault(lane, set()).add(waiting)
+        alarm = asyncio.get_running_loop().call_later(seconds, waiting.set)
         try:
-            await asyncio.wait_for(appended.wait(), seconds)
-        except TimeoutError:
-            pass
+            await waiting.wait()
         finally:
-            self._waiting.discard(appended)
+            alarm.cancel()
+            for lane in lanes:
+                self._waiting[lane].discard(waiting)
 
     def _kept(self, lane: Lane) -> _Kept:
         if not 0 <= lane.partition < self._partitions.get(lane.topic, 0):
@@ -132,29 +147,29 @@ class MemoryReader:
     def __init__(self, log: MemoryLog) -> None:
         """Read nothing yet."""
         self._log = log
-        self._positions: dict[Lane, int] = {}
+        self.positions: dict[Lane, int] = {}
 
     async def assign(self, positions: Mapping[Lane, int]) -> None:
         """Read exactly these lanes from these offsets on."""
-        self._positions = dict(positions)
+        self.positions = dict(positions)
 
     async def fetch(self, limit: int, wait: float) -> Sequence[Record]:
         """Return up to `limit` records; wait for the first one. Raises OffsetGoneError."""
         records = self.take(limit)
         if not records and wait:
-            await self._log.wait(wait)
+            await self._log.wait(tuple(self.positions), wait)
             records = self.take(limit)
         return records
 
     def take(self, limit: int) -> list[Record]:
         """Read on, lane by lane in the order assigned, each with its share of the limit."""
         taken: list[Record] = []
-        share = max(limit // max(len(self._positions), 1), 1)
-        for lane, offset in self._positions.items():
+        share = max(limit // max(len(self.positions), 1), 1)
+        for lane, offset in self.positions.items():
             records = self._log.read(lane, offset, min(share, limit - len(taken)))
             taken += records
         for record in taken:
-            self._positions[record.lane] = record.offset + 1
+            self.positions[record.lane] = record.offset + 1
         return taken
 
     async def close(self) -> None:

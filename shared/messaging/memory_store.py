@@ -31,6 +31,9 @@ from shared.messaging.store import (
     UnsavableError,
 )
 
+FIRST_INCARNATION = datetime(2026, 1, 1, tzinfo=UTC)
+"""From when the seconds are counted that name incarnations."""
+
 
 class MemoryStore:
     """One worker's access to a memory database."""
@@ -67,14 +70,15 @@ class MemoryStore:
         return [each for each in told if (each.lane, each.incarnation) == (lane, incarnation) and each.seq_to >= seq]
 
     async def renew(self, number: int, epoch: int, actor: str, reason: str) -> None:
-        """Count the incarnation up and begin every lane at 1 again."""
+        """Count the incarnation up to the clock and begin every lane at 1 again."""
         standing = self._database.standings[self._kind, number]
         if standing.epoch != epoch:
             raise StoreUnavailableError("the actor is no longer held")
         outs = {lane: out._replace(seq=0, acked=0) for lane, out in standing.outs.items()}
-        renewed = dataclasses.replace(standing, incarnation=standing.incarnation + 1, outs=outs, restored=False)
+        at = self._database.clock()
+        incarnation = max(standing.incarnation + 1, int((at - FIRST_INCARNATION).total_seconds()))
+        renewed = dataclasses.replace(standing, incarnation=incarnation, outs=outs, restored=False)
         self._database.standings[self._kind, number] = renewed
-        at = datetime.min.replace(tzinfo=UTC)
         self._database.operations.append((self._kind, Operation(number, at, actor, "renewed", reason)))
 
     async def release(self, epochs: Mapping[int, int]) -> None:
@@ -85,8 +89,7 @@ class MemoryStore:
 
     async def has_work(self, layout: Layout, numbers: Collection[int], now: datetime) -> bool:
         """Look as a transaction would."""
-        looking = MemoryTransaction(self._database, self._kind)
-        return bool(await looking.take_commands(numbers, 1) or await looking.take_due(layout, numbers, now, 1))
+        return MemoryTransaction(self._database, self._kind).waits(layout, numbers, now)
 
     async def begin(self) -> "MemoryTransaction":
         """Begin; a former transaction that was left open is ended."""
@@ -106,40 +109,40 @@ class MemoryTransaction:
 
     def __init__(self, database: MemoryDatabase, kind: str) -> None:
         """Begin with nothing written."""
-        self._database, self._kind = database, kind
+        self._database, self.kind = database, kind
         self._writes: list[Callable[[], None]] = []
         self._held: set[int] = set()
         self._held_owners: set[str] = set()
-        self._ended = False
+        self.ended = False
 
     def end(self) -> None:
         """Be ended by somebody who takes an actor over: whatever is tried next fails."""
-        self._ended = True
+        self.ended = True
         self._let_go()
 
     def _let_go(self) -> None:
         for number in self._held:
-            if self._database.holders.get((self._kind, number)) is self:
-                del self._database.holders[self._kind, number]
+            if self._database.holders.get((self.kind, number)) is self:
+                del self._database.holders[self.kind, number]
         for owner in self._held_owners:
             del self._database.shared_holders[owner]
         self._held.clear()
         self._held_owners.clear()
 
     def _alive(self) -> None:
-        if self._ended:
+        if self.ended:
             raise StoreUnavailableError("the transaction was ended by a successor")
 
     async def fence(self, epochs: Mapping[int, int]) -> set[int]:
         """Hold the actors that still stand at these epochs."""
         self._alive()
         standings = self._database.standings
-        held = {n for n, epoch in epochs.items() if standings.get((self._kind, n), Standing(n, 0)).epoch == epoch}
+        held = {n for n, epoch in epochs.items() if standings.get((self.kind, n), Standing(n, 0)).epoch == epoch}
         for number in held:
-            other = self._database.holders.get((self._kind, number))
+            other = self._database.holders.get((self.kind, number))
             if other is not None and other is not self:
                 raise HeldError("another transaction holds the actor")
-        self._database.holders |= dict.fromkeys([(self._kind, number) for number in held], self)
+        self._database.holders |= dict.fromkeys([(self.kind, number) for number in held], self)
         self._held |= held
         return held
 
@@ -156,17 +159,25 @@ class MemoryTransaction:
             self._standing(move.number).cursors[move.lane] = move.new
 
     def _standing(self, number: int) -> Standing:
-        return self._database.standings[self._kind, number]
+        return self._database.standings[self.kind, number]
+
+    def waits(self, layout: Layout, numbers: Collection[int], now: datetime) -> bool:
+        """Whether a command waits for these actors, or a row of theirs is due."""
+        return bool(self._pending(numbers)) or any(
+            self._due(name, table, numbers, now) for name, table in layout.tables.items() if table.due is not None
+        )
 
     async def take_commands(self, numbers: Collection[int], limit: int) -> Sequence[Command]:
         """Return the oldest that wait."""
         self._alive()
-        waiting = [
+        return sorted(self._pending(numbers), key=lambda command: (command.created_at, command.id))[:limit]
+
+    def _pending(self, numbers: Collection[int]) -> list[Command]:
+        return [
             command
             for kind, command, status, _ in self._database.commands.values()
-            if kind == self._kind and status == "pending" and command.number in numbers
+            if kind == self.kind and status == "pending" and command.number in numbers
         ]
-        return sorted(waiting, key=lambda command: (command.created_at, command.id))[:limit]
 
     async def take_due(self, layout: Layout, numbers: Collection[int], now: datetime, limit: int) -> Sequence[DueRow]:
         """Return what is due, table by table."""
@@ -244,7 +255,7 @@ class MemoryTransaction:
         """Return the open ones."""
         self._alive()
         kept = self._database.letters
-        return {key: kept[key][1] for key in ids if key in kept and kept[key][::2] == (self._kind, "open")}
+        return {key: kept[key][1] for key in ids if key in kept and kept[key][::2] == (self.kind, "open")}
 
     async def count_letters(self, numbers: Collection[int], since: datetime) -> Mapping[int, int]:
         """Count by actor."""
@@ -252,12 +263,12 @@ class MemoryTransaction:
         resumed = {
             operation.number: operation.at
             for kind, operation in self._database.operations
-            if kind == self._kind and operation.operation == "resumed"
+            if kind == self.kind and operation.operation == "resumed"
         }
         counts: dict[int, int] = {}
         for kind, letter, _ in self._database.letters.values():
             recent = letter.buried_at > max(since, resumed.get(letter.number, since))
-            if kind == self._kind and letter.number in numbers and letter.offset >= 0 and recent:
+            if kind == self.kind and letter.number in numbers and letter.offset >= 0 and recent:
                 counts[letter.number] = counts.get(letter.number, 0) + 1
         return counts
 
@@ -326,11 +337,11 @@ class MemoryTransaction:
         database = self._database
         self._write_standings(effects)
         for stored in effects.facts:
-            database.outbox.setdefault((self._kind, stored.number), []).append(stored)
+            database.outbox.setdefault((self.kind, stored.number), []).append(stored)
         database.history += effects.history
         for letter in effects.letters:
             if letter.id not in database.letters or database.letters[letter.id][2] != "open":
-                database.letters[letter.id] = (self._kind, letter, "open")
+                database.letters[letter.id] = (self.kind, letter, "open")
         for resolved in effects.resolved:
             kind, letter, _ = database.letters[resolved.letter_id]
             database.letters[resolved.letter_id] = (kind, letter, resolved.status)
@@ -338,7 +349,7 @@ class MemoryTransaction:
         for answer in effects.answers:
             kind, command, _, _ = database.commands[answer.command_id]
             database.commands[answer.command_id] = (kind, command, answer.status, answer.response)
-        database.operations += [(self._kind, operation) for operation in effects.operations]
+        database.operations += [(self.kind, operation) for operation in effects.operations]
 
     def _write_standings(self, effects: Effects) -> None:
         for (number, lane, source), mark in effects.marks.items():

@@ -4,16 +4,16 @@ Joins other than index look-ups are switched off for these connections: the even
 a plan made while a table was empty must not scan it once it is full.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import asyncpg
 
 from shared.messaging import statements
 from shared.messaging.broker import Lane
 from shared.messaging.layout import Key, Layout, State
+from shared.messaging.postgres_line import Connection, PostgresLine
 from shared.messaging.store import (
     Change,
     Command,
@@ -29,7 +29,6 @@ from shared.messaging.store import (
     Standing,
     StoredFacts,
     StoreUnavailableError,
-    UnsavableError,
 )
 from shared.messaging.table_access import anything_waits, claim_due, load_rows, save_table
 
@@ -44,53 +43,19 @@ SESSION = {
     "tcp_user_timeout": "15s",
 }
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-
-_REFUSED = (
-    asyncpg.DataError,
-    asyncpg.IntegrityConstraintViolationError,
-    asyncpg.ProgramLimitExceededError,
-    UnicodeEncodeError,
-    OverflowError,
-)
-
-
-@asynccontextmanager
-async def _saying() -> AsyncIterator[None]:
-    """Sort the driver's errors into those that the runtime acts on."""
-    try:
-        yield
-    except _REFUSED as error:
-        raise UnsavableError(type(error).__name__) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        detail = "" if isinstance(error, asyncpg.PostgresError) else f": {error}"  # a server's error may quote a row
-        raise StoreUnavailableError(f"{type(error).__name__}{detail}") from error
-
 
 class PostgresStore:
     """The store of one service for one kind of actor."""
 
     def __init__(self, dsn: str, kind: str, *, take_over_after: str = "10s") -> None:
         """Hold no connection yet; `take_over_after` is how long a zombie's lock is waited for before it is ended."""
-        self._dsn, self._kind = dsn, kind
-        self._session = SESSION | {"lock_timeout": take_over_after, "application_name": f"fairdue {kind}"}
-        self._connection: Connection | None = None
-
-    async def _connected(self) -> Connection:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(
-                self._dsn,
-                server_settings=self._session,
-                statement_cache_size=500,
-                command_timeout=60,
-                timeout=10,
-            )
-        return self._connection
+        self._kind = kind
+        session = SESSION | {"lock_timeout": take_over_after, "application_name": f"fairdue {kind}"}
+        self._line = PostgresLine(dsn, session)
 
     async def acquire(self, number: int, owner: str) -> Standing:
         """Raise the epoch; a backend that holds the row beyond the lock time-out is ended."""
-        async with _saying():
-            connection = await self._connected()
+        async with self._line.asked() as connection:
             try:
                 row = await connection.fetchrow(statements.ACQUIRE, self._kind, number, owner)
             except asyncpg.LockNotAvailableError:
@@ -118,57 +83,45 @@ class PostgresStore:
 
     async def unacknowledged(self, number: int) -> Sequence[StoredFacts]:
         """Read from the outbox what lies beyond the acknowledged sequence."""
-        async with _saying():
-            connection = await self._connected()
+        async with self._line.asked() as connection:
             return [_stored(row) for row in await connection.fetch(statements.UNACKNOWLEDGED, self._kind, number)]
 
     async def told_since(self, number: int, lane: Lane, incarnation: int, seq: int) -> Sequence[StoredFacts]:
         """Read the lane's outbox from a sequence to its head."""
-        async with _saying():
-            connection = await self._connected()
+        async with self._line.asked() as connection:
             rows = await connection.fetch(statements.TOLD_SINCE, self._kind, number, *lane, incarnation, seq)
             return [_stored(row) for row in rows]
 
     async def renew(self, number: int, epoch: int, actor: str, reason: str) -> None:
         """Count the incarnation up and begin every lane at 1 again."""
-        async with _saying():
-            connection = await self._connected()
-            async with connection.transaction():
-                if await connection.fetchval(statements.RENEW, self._kind, number, epoch) is None:
-                    raise StoreUnavailableError("the actor is no longer held")
-                await connection.execute(statements.RENEW_LANES, self._kind, number)
-                await connection.execute(statements.LOG_OPERATION, self._kind, number, actor, "renewed", reason)
+        async with self._line.asked() as connection, connection.transaction():
+            if await connection.fetchval(statements.RENEW, self._kind, number, epoch) is None:
+                raise StoreUnavailableError("the actor is no longer held")
+            await connection.execute(statements.RENEW_LANES, self._kind, number)
+            await connection.execute(statements.LOG_OPERATION, self._kind, number, actor, "renewed", reason)
 
     async def release(self, epochs: Mapping[int, int]) -> None:
         """Leave the actors without an owner, for others to take."""
-        async with _saying():
-            connection = await self._connected()
+        async with self._line.asked() as connection:
             await connection.execute(statements.RELEASE, self._kind, list(epochs), list(epochs.values()))
 
     async def has_work(self, layout: Layout, numbers: Collection[int], now: datetime) -> bool:
         """Ask with one statement, outside any transaction."""
-        async with _saying():
-            connection = await self._connected()
+        async with self._line.asked() as connection:
             arguments = (self._kind, list(numbers), now)
             return bool(await connection.fetchval(anything_waits(layout), *arguments))
 
     async def begin(self) -> "PostgresTransaction":
         """Begin on the one connection; a former transaction that was left open is rolled back."""
-        async with _saying():
-            connection = await self._connected()
+        async with self._line.asked() as connection:
             if connection.is_in_transaction():
                 await connection.execute("ROLLBACK")
             await connection.execute("BEGIN")
-            return PostgresTransaction(connection, self._kind)
+            return PostgresTransaction(self._line, connection, self._kind)
 
     async def close(self) -> None:
-        """Close the connection, not waiting for a server that is gone."""
-        if self._connection is not None and not self._connection.is_closed():
-            try:
-                await self._connection.close(timeout=5)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                self._connection.terminate()
-        self._connection = None
+        """Close the connection."""
+        await self._line.close()
 
     async def __aenter__(self) -> Self:
         """Nothing to do: the connection is made when it is first needed."""
@@ -182,13 +135,13 @@ class PostgresStore:
 class PostgresTransaction:
     """One open transaction."""
 
-    def __init__(self, connection: Connection, kind: str) -> None:
-        """Work on a connection on which BEGIN was said."""
-        self._connection, self._kind = connection, kind
+    def __init__(self, line: PostgresLine, connection: Connection, kind: str) -> None:
+        """Work on a connection of the line on which BEGIN was said."""
+        self._line, self._connection, self._kind = line, connection, kind
 
     async def fence(self, epochs: Mapping[int, int]) -> set[int]:
         """Lock the rows of the actors that still stand at these epochs."""
-        async with _saying():
+        async with self._line.sorted():
             rows = await self._connection.fetch(statements.FENCE, self._kind, list(epochs), list(epochs.values()))
             return {row[0] for row in rows}
 
@@ -196,7 +149,7 @@ class PostgresTransaction:
         """Insert new positions, and compare-and-set known ones."""
         fresh = [move for move in moves if move.old is None]
         known = [move for move in moves if move.old is not None]
-        async with _saying():
+        async with self._line.sorted():
             moved = 0
             if fresh:
                 moved += await self._count(statements.NEW_CURSORS, *_arrays(fresh, with_old=False))
@@ -211,20 +164,20 @@ class PostgresTransaction:
 
     async def take_commands(self, numbers: Collection[int], limit: int) -> Sequence[Command]:
         """Read the oldest pending commands."""
-        async with _saying():
+        async with self._line.sorted():
             rows = await self._connection.fetch(statements.PENDING_COMMANDS, self._kind, list(numbers), limit)
             return [Command(**{**row, "body": row["body"].encode()}) for row in rows]
 
     async def take_due(self, layout: Layout, numbers: Collection[int], now: datetime, limit: int) -> Sequence[DueRow]:
         """Claim from every table that has a due column."""
-        async with _saying():
+        async with self._line.sorted():
             return await claim_due(self._connection, self._kind, layout, numbers, now, limit)
 
     async def load(
         self, layout: Layout, owners: Mapping[str, int], named: Mapping[str, set[tuple[str, Key]]]
     ) -> dict[str, State]:
         """Lock shared owners in sorted order, then read table by table."""
-        async with _saying():
+        async with self._line.sorted():
             if layout.shared:
                 await self._connection.execute(statements.NEW_SHARED_OWNERS, sorted(owners))
                 await self._connection.execute(statements.LOCK_SHARED_OWNERS, sorted(owners))
@@ -232,7 +185,7 @@ class PostgresTransaction:
 
     async def quarantines(self, owners: Collection[str]) -> Mapping[str, set[str]]:
         """Read the open reasons."""
-        async with _saying():
+        async with self._line.sorted():
             found: dict[str, set[str]] = {}
             for owner, letter_id in await self._connection.fetch(statements.QUARANTINES, list(owners)):
                 found.setdefault(owner, set()).add(letter_id)
@@ -240,7 +193,7 @@ class PostgresTransaction:
 
     async def parked(self, owners: Collection[str]) -> Mapping[str, Sequence[Parked]]:
         """Read what waits, in order."""
-        async with _saying():
+        async with self._line.sorted():
             found: dict[str, list[Parked]] = {}
             for row in await self._connection.fetch(statements.PARKED, list(owners)):
                 ordinal, number, owner, topic, partition, offset, raw = row
@@ -250,25 +203,25 @@ class PostgresTransaction:
 
     async def letters(self, ids: Collection[str]) -> Mapping[str, Letter]:
         """Read open letters."""
-        async with _saying():
+        async with self._line.sorted():
             rows = await self._connection.fetch(statements.OPEN_LETTERS, self._kind, list(ids))
             return {row["id"]: _letter(row) for row in rows}
 
     async def count_letters(self, numbers: Collection[int], since: datetime) -> Mapping[int, int]:
         """Count by actor."""
-        async with _saying():
+        async with self._line.sorted():
             rows = await self._connection.fetch(statements.COUNT_LETTERS, self._kind, list(numbers), since)
             return {row["number"]: row["count"] for row in rows}
 
     async def save(self, layout: Layout, changes: Sequence[Change]) -> None:
         """Write table by table what differs, sorted by key."""
-        async with _saying():
+        async with self._line.sorted():
             for name in layout.tables:
                 await save_table(self._connection, layout, name, changes)
 
     async def write(self, effects: Effects) -> None:
         """Write each kind of effect with one statement."""
-        async with _saying():
+        async with self._line.sorted():
             for statement, arrays in statements.writes(self._kind, effects):
                 await self._connection.execute(statement, *arrays)
             if effects.history:
@@ -281,7 +234,7 @@ class PostgresTransaction:
 
     async def commit(self) -> None:
         """Say COMMIT; if no answer comes, the outcome is unknown and the caller acquires again."""
-        async with _saying():
+        async with self._line.sorted():
             await self._connection.execute("COMMIT")
 
     async def rollback(self) -> None:

@@ -5,15 +5,19 @@ from typing import Any
 
 from shared.messaging.store import Effects
 
-# The owner's backend is kept so that a successor can end a zombie; a changed timeline says that the server was restored
-# or promoted since this actor last ran, so that what it told may be ahead of what it remembers.
-ACQUIRE = """
+# Another value than the actor's says that the server was promoted, or the database restored from a backup or a dump,
+# since the actor last ran: what it told may be ahead of what it remembers.
+_TIMELINE = """(
+    SELECT system_identifier # (oid::bigint << 32) # timeline_id
+    FROM pg_control_system(), pg_control_checkpoint(), pg_database WHERE datname = current_database()
+)"""
+# The owner's backend is kept so that a successor can end a zombie.
+ACQUIRE = f"""
 INSERT INTO actor AS a (kind, number, epoch, owner, backend_pid, timeline)
-VALUES ($1, $2, 1, $3, pg_backend_pid(), (SELECT timeline_id FROM pg_control_checkpoint()))
+VALUES ($1, $2, 1, $3, pg_backend_pid(), {_TIMELINE})
 ON CONFLICT (kind, number) DO UPDATE
 SET epoch = a.epoch + 1, owner = excluded.owner, backend_pid = excluded.backend_pid
-RETURNING epoch, incarnation, stopped_reason,
-    timeline IS DISTINCT FROM (SELECT timeline_id FROM pg_control_checkpoint()) AS restored
+RETURNING epoch, incarnation, stopped_reason, timeline IS DISTINCT FROM {_TIMELINE} AS restored
 """
 END_ZOMBIE = "SELECT pg_terminate_backend(backend_pid, 5000) FROM actor WHERE kind = $1 AND number = $2"
 CURSORS = "SELECT topic, partition, next_offset FROM cursor_in WHERE kind = $1 AND number = $2"
@@ -36,9 +40,12 @@ FROM outbox
 WHERE kind = $1 AND number = $2 AND topic = $3 AND partition = $4 AND incarnation = $5 AND seq_to >= $6
 ORDER BY seq_from
 """
-RENEW = """
+# Counted from the clock, since a database that is restored twice from one backup would count to the same number twice,
+# and what it tells then would be taken for what was heard before.
+RENEW = f"""
 UPDATE actor
-SET incarnation = incarnation + 1, timeline = (SELECT timeline_id FROM pg_control_checkpoint())
+SET incarnation = greatest(incarnation + 1, extract(epoch FROM now() - timestamptz '2026-01-01 00:00Z')::int),
+    timeline = {_TIMELINE}
 WHERE kind = $1 AND number = $2 AND epoch = $3
 RETURNING incarnation
 """

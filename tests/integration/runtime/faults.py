@@ -29,8 +29,7 @@ class FaultyStore(PostgresStore):
 
     def cut(self) -> None:
         """Lose the connection, as when a cable is pulled."""
-        if self._connection is not None:
-            self._connection.terminate()
+        self._line.terminate()
 
 
 class _Bent:
