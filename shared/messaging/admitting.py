@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.messaging.broker import Lane, Record
+from shared.messaging.control import told_before
 from shared.messaging.sequence import WATERMARK_HEADER, Admission, Verdict, position_of
 from shared.messaging.store import CursorMove, Effects, Gap, Out, Source, Standing
 from shared.service import ActorKind
@@ -62,7 +63,8 @@ def _is_fresh(admission: Admission, record: Record, counts: Counter[str]) -> boo
     position = position_of(record.headers)
     if position is None:
         return _is_unnumbered(admission, record, counts)
-    verdict = admission.judge(record.lane, position)
+    after = told_before(record) if position.seq == 1 and position.incarnation > 1 else None
+    verdict = admission.judge(record.lane, position, after)
     counts[verdict.value] += 1
     return verdict is Verdict.NEW
 

@@ -1,6 +1,7 @@
-"""What actors say to each other outside the numbered facts: "tell me again from here", and "I have told up to here".
+"""What actors say to each other beside the facts: "tell me again from here", "I have told up to here", "I begin anew".
 
-Neither is numbered or kept: a request is repeated until it is answered, a watermark is replaced by the next one.
+The first two are neither numbered nor kept: a request is repeated until it is answered, a watermark is replaced by the
+next one. The last is a numbered fact, the first of its incarnation.
 """
 
 from datetime import datetime
@@ -8,11 +9,14 @@ from datetime import datetime
 import msgspec
 
 from shared.messaging.broker import Lane, Outgoing, Record
+from shared.messaging.frames import FramedFact
 from shared.messaging.sequence import WATERMARK_HEADER, Position, header, position_header
+from shared.messaging.store import Mark
 from shared.service import SHARDS
 
 REEMIT = "control.reemit.v1"
 WATERMARK = "control.watermark.v1"
+BEGAN = "control.incarnation-began.v1"
 
 
 class ReemitRequest(msgspec.Struct, frozen=True):
@@ -23,6 +27,13 @@ class ReemitRequest(msgspec.Struct, frozen=True):
     partition: int
     incarnation: int
     from_seq: int
+
+
+class Began(msgspec.Struct, frozen=True):
+    """The first fact of an incarnation on a lane: up to where its source had told there under the one before."""
+
+    incarnation: int
+    seq: int
 
 
 class Watermark(msgspec.Struct, frozen=True):
@@ -36,6 +47,7 @@ class Watermark(msgspec.Struct, frozen=True):
 
 
 _encode = msgspec.json.Encoder().encode
+_decode_began = msgspec.json.Decoder(Began).decode
 
 
 def control_topic(topic: str) -> str:
@@ -62,6 +74,22 @@ def reemit_request(record: Record) -> ReemitRequest | None:
         return msgspec.json.decode(record.value, type=ReemitRequest)
     except msgspec.DecodeError:
         return None
+
+
+def began_fact(former: Mark) -> FramedFact:
+    """The fact with which a new incarnation begins on a lane."""
+    return FramedFact(b"", BEGAN, "", _encode(Began(*former)))
+
+
+def told_before(record: Record) -> Mark | None:
+    """What a record that begins an incarnation says of the one before, None for any other record."""
+    if header(record.headers, "type") != BEGAN:
+        return None
+    try:
+        began = _decode_began(record.value)
+    except msgspec.DecodeError:
+        return None
+    return Mark(began.incarnation, began.seq)
 
 
 def watermark_record(position: Position, watermark: Watermark) -> Outgoing:

@@ -25,27 +25,32 @@ FROM actor a JOIN worker w ON w.id = a.owner
 WHERE a.kind = $1 AND w.beat > now() - make_interval(secs => $2)
 """
 FORGET_DEAD = "DELETE FROM worker WHERE kind = $1 AND beat < now() - make_interval(secs => 10 * $2)"
+DISOWN = "UPDATE actor SET owner = NULL WHERE kind = $1 AND number = ANY ($2::int[]) AND owner = $3"
 LEAVE = "DELETE FROM worker WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a worker is to do to come to its share."""
+    """What a worker is to do to come to its share; `disown` bears its name, but it neither holds nor wants it."""
 
     take: tuple[int, ...]
     give_up: tuple[int, ...]
+    disown: tuple[int, ...] = ()
 
 
 def share(actors: int, mine: Collection[int], held: Mapping[int, str], me: str, workers: int) -> Wanted:
     """Aim at ⌈actors / live workers⌉: give up what was lost and the surplus, take what is free, lowest number first.
 
+    A worker that forgot what it held, since an outcome was unknown, may find its name on more than its share.
     Two that begin together may take the same actors: the later one holds them, and the earlier one learns it here.
     """
     aim = math.ceil(actors / max(workers, 1))
     lost = sorted(number for number in mine if held.get(number, me) != me)
     kept = sorted(set(mine) - set(lost))
     free = [number for number in range(actors) if number not in kept and held.get(number, me) == me]
-    return Wanted(tuple(free[: max(aim - len(kept), 0)]), (*lost, *kept[aim:]))
+    take = tuple(free[: max(aim - len(kept), 0)])
+    left = tuple(number for number in free[len(take) :] if held.get(number) == me)
+    return Wanted(take, (*lost, *kept[aim:]), left)
 
 
 class Lessor(Protocol):
@@ -94,12 +99,15 @@ class Leases:
         await connection.execute(FORGET_DEAD, self._kind, self._ttl)
 
     async def wanted(self, actors: int, mine: Collection[int]) -> Wanted:
-        """What to take and what to give up now."""
+        """What to take and what to give up now; what is neither held nor wanted is left to others at once."""
         connection = await self._connected()
         workers = await connection.fetchval(LIVE, self._kind, self._ttl)
         rows = await connection.fetch(HELD, self._kind, self._ttl)
         held: dict[int, str] = {row["number"]: row["owner"] for row in rows}
-        return share(actors, mine, held, self._me, workers)
+        wanted = share(actors, mine, held, self._me, workers)
+        if wanted.disown:
+            await connection.execute(DISOWN, self._kind, wanted.disown, self._me)
+        return wanted
 
     async def leave(self) -> None:
         """Say that this worker is gone, and close."""

@@ -35,7 +35,6 @@ AWAY = (
 )
 """What is waited for, never dead-lettered."""
 
-WATERMARK_EVERY = 5.0
 LOOK_EVERY = 1.0
 """Seconds after which commands, due work and acknowledgements are looked at even if nothing called for it."""
 
@@ -46,12 +45,16 @@ MOST_UNACKNOWLEDGED = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a worker cuts its work: records per batch; seconds to wait for records, for company, and to hold a lease."""
+    """How a worker cuts its work: records per batch; seconds to wait for records, for company, and to hold a lease.
+
+    mark: seconds after which it says again how far it has told.
+    """
 
     batch: int = 2000
     wait: float = 0.1
     linger: float = 0.075
     lease: float = 10.0
+    mark: float = 5.0
 
 
 @dataclass(slots=True)
@@ -159,7 +162,7 @@ class Loop:
         return records
 
     async def _mark(self, now: float) -> None:
-        if now - self._marked_at >= WATERMARK_EVERY and self.worker.standings:
+        if now - self._marked_at >= self.pace.mark and self.worker.standings:
             self._marked_at = now
             await self.worker.send_watermarks()
             standings = self.worker.standings.values()

@@ -6,7 +6,7 @@ what it writes to itself until it commits, holds the actors that it has fenced, 
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from shared.messaging.broker import Lane
@@ -22,7 +22,6 @@ from shared.messaging.store import (
     Effects,
     HeldError,
     Letter,
-    Operation,
     Parked,
     StaleCursorError,
     Standing,
@@ -30,9 +29,6 @@ from shared.messaging.store import (
     StoreUnavailableError,
     UnsavableError,
 )
-
-FIRST_INCARNATION = datetime(2026, 1, 1, tzinfo=UTC)
-"""From when the seconds are counted that name incarnations."""
 
 
 class MemoryStore:
@@ -67,19 +63,8 @@ class MemoryStore:
     async def told_since(self, number: int, lane: Lane, incarnation: int, seq: int) -> Sequence[StoredFacts]:
         """The lane's outbox from a sequence to its head."""
         told = self._database.outbox.get((self._kind, number), [])
-        return [each for each in told if (each.lane, each.incarnation) == (lane, incarnation) and each.seq_to >= seq]
-
-    async def renew(self, number: int, epoch: int, actor: str, reason: str) -> None:
-        """Count the incarnation up to the clock and begin every lane at 1 again."""
-        standing = self._database.standings[self._kind, number]
-        if standing.epoch != epoch:
-            raise StoreUnavailableError("the actor is no longer held")
-        outs = {lane: out._replace(seq=0, acked=0) for lane, out in standing.outs.items()}
-        at = self._database.clock()
-        incarnation = max(standing.incarnation + 1, int((at - FIRST_INCARNATION).total_seconds()))
-        renewed = dataclasses.replace(standing, incarnation=incarnation, outs=outs, restored=False)
-        self._database.standings[self._kind, number] = renewed
-        self._database.operations.append((self._kind, Operation(number, at, actor, "renewed", reason)))
+        mine = [each for each in told if each.lane == lane and (each.incarnation, each.seq_to) >= (incarnation, seq)]
+        return sorted(mine, key=lambda each: (each.incarnation, each.seq_from))
 
     async def release(self, epochs: Mapping[int, int]) -> None:
         """Leave the actors without an owner."""
@@ -365,6 +350,8 @@ class MemoryTransaction:
             self._standing(number).outs[lane] = out
         for stop in effects.stops:
             self._standing(stop.number).stopped = stop.reason
+        for number, incarnation in effects.renewed.items():
+            self._standing(number).incarnation, self._standing(number).restored = incarnation, False
 
     def _write_quarantines(self, effects: Effects) -> None:
         database = self._database

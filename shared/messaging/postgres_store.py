@@ -92,14 +92,6 @@ class PostgresStore:
             rows = await connection.fetch(statements.TOLD_SINCE, self._kind, number, *lane, incarnation, seq)
             return [_stored(row) for row in rows]
 
-    async def renew(self, number: int, epoch: int, actor: str, reason: str) -> None:
-        """Count the incarnation up and begin every lane at 1 again."""
-        async with self._line.asked() as connection, connection.transaction():
-            if await connection.fetchval(statements.RENEW, self._kind, number, epoch) is None:
-                raise StoreUnavailableError("the actor is no longer held")
-            await connection.execute(statements.RENEW_LANES, self._kind, number)
-            await connection.execute(statements.LOG_OPERATION, self._kind, number, actor, "renewed", reason)
-
     async def release(self, epochs: Mapping[int, int]) -> None:
         """Leave the actors without an owner, for others to take."""
         async with self._line.asked() as connection:

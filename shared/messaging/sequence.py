@@ -4,6 +4,9 @@ A source numbers what it tells on one lane 1, 2, 3, … and publishes in that or
 always follows the first occurrence of the one before. A consumer keeps one mark per (lane, source): at most the mark
 is a duplicate, the next one is new, anything further is a gap. While a gap stands, everything of that source is dropped
 until the missing number comes: the source re-emits from there to its head.
+
+A source whose database went back in time numbers anew under a later incarnation. The first thing that it then tells on
+a lane is how far it had told there before, so that nobody goes over to the new numbers with an old one missing.
 """
 
 import re
@@ -63,17 +66,20 @@ class Admission:
     marks: dict[tuple[Lane, Source], Mark] = field(default_factory=dict)
     gaps: dict[tuple[Lane, Source], Gap | None] = field(default_factory=dict)
 
-    def judge(self, lane: Lane, position: Position) -> Verdict:
-        """Say what a record is, and remember it as applied if it is new."""
+    def judge(self, lane: Lane, position: Position, after: Mark | None = None) -> Verdict:
+        """Say what a record is, and remember it as applied if it is new.
+
+        after: for the first record of an incarnation, how far its source had told under the one before.
+        """
         key = (lane, position.source)
-        mark = self.marks.get(key) or self.standing.marks.get(key) or Mark(0, 0)
+        mark = self._mark(key)
         if position.incarnation < mark.incarnation:
             return Verdict.DUPLICATE
         expected = mark.seq + 1 if position.incarnation == mark.incarnation else 1
         if position.seq < expected:
             return Verdict.DUPLICATE
-        if position.seq > expected:
-            self._miss(key, Gap(position.incarnation, expected, position.seq))
+        if position.seq > expected or (expected == 1 and after is not None and after > mark):
+            self._miss(key, mark, position.seq)
             return Verdict.MISSING_BEFORE
         self.marks[key] = Mark(position.incarnation, position.seq)
         self._close(key, position)
@@ -82,20 +88,23 @@ class Admission:
     def seen(self, lane: Lane, position: Position) -> bool:
         """Whether a source's word that it has told up to `position` is met; if not, what is missing is a gap."""
         key = (lane, position.source)
-        mark = self.marks.get(key) or self.standing.marks.get(key) or Mark(0, 0)
-        if (mark.incarnation, mark.seq) >= (position.incarnation, position.seq):
-            return True
-        expected = mark.seq + 1 if position.incarnation == mark.incarnation else 1
-        if position.seq >= expected:
-            self._miss(key, Gap(position.incarnation, expected, position.seq))
-        return position.seq < expected
+        mark = self._mark(key)
+        met = mark >= (position.incarnation, position.seq) or position.seq == 0
+        if not met:
+            self._miss(key, mark, position.seq)
+        return met
 
     def open_gaps(self) -> Mapping[tuple[Lane, Source], Gap]:
         """The gaps that stand after this turn."""
         merged = {**self.standing.gaps, **self.gaps}
         return {key: gap for key, gap in merged.items() if gap is not None}
 
-    def _miss(self, key: tuple[Lane, Source], gap: Gap) -> None:
+    def _mark(self, key: tuple[Lane, Source]) -> Mark:
+        return self.marks.get(key) or self.standing.marks.get(key) or Mark(0, 0)
+
+    def _miss(self, key: tuple[Lane, Source], mark: Mark, seen: int) -> None:
+        """What follows the mark is missing, of whatever incarnation it is; a source's first is 1."""
+        gap = Gap(mark.incarnation or 1, mark.seq + 1, seen)
         known = self.gaps[key] if key in self.gaps else self.standing.gaps.get(key)
         if known is None or known.incarnation != gap.incarnation:
             self.gaps[key] = gap

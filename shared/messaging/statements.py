@@ -37,22 +37,9 @@ ORDER BY o.topic, o.partition, o.seq_from
 TOLD_SINCE = """
 SELECT number, topic, partition, incarnation, seq_from, seq_to, body
 FROM outbox
-WHERE kind = $1 AND number = $2 AND topic = $3 AND partition = $4 AND incarnation = $5 AND seq_to >= $6
-ORDER BY seq_from
+WHERE kind = $1 AND number = $2 AND topic = $3 AND partition = $4 AND (incarnation, seq_to) >= ($5, $6)
+ORDER BY incarnation, seq_from
 """
-# Counted from the clock, since a database that is restored twice from one backup would count to the same number twice,
-# and what it tells then would be taken for what was heard before.
-RENEW = f"""
-UPDATE actor
-SET incarnation = greatest(incarnation + 1, extract(epoch FROM now() - timestamptz '2026-01-01 00:00Z')::int),
-    timeline = {_TIMELINE}
-WHERE kind = $1 AND number = $2 AND epoch = $3
-RETURNING incarnation
-"""
-RENEW_LANES = "UPDATE lane_out SET out_seq = 0, acked_seq = 0 WHERE kind = $1 AND number = $2"
-LOG_OPERATION = (
-    "INSERT INTO operation_log (at, kind, number, actor, operation, detail) VALUES (now(), $1, $2, $3, $4, $5)"
-)
 RELEASE = """
 UPDATE actor SET owner = NULL, backend_pid = NULL
 WHERE kind = $1 AND (number, epoch) IN (SELECT * FROM unnest($2::int[], $3::bigint[]))
@@ -176,6 +163,11 @@ UPDATE actor a SET stopped_reason = nullif(v.reason, ''), stopped_at = CASE WHEN
 FROM unnest($2::int[], $3::text[], $4::timestamptz[]) AS v (number, reason, at)
 WHERE a.kind = $1 AND a.number = v.number
 """
+RENEW_ACTORS = f"""
+UPDATE actor a SET incarnation = v.incarnation, timeline = {_TIMELINE}
+FROM unnest($2::int[], $3::int[]) AS v (number, incarnation)
+WHERE a.kind = $1 AND a.number = v.number
+"""
 WRITE_OPERATIONS = """
 INSERT INTO operation_log (kind, number, at, actor, operation, detail)
 SELECT $1, * FROM unnest($2::int[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
@@ -207,6 +199,7 @@ def writes(kind: str, effects: Effects) -> Iterator[tuple[str, list[Any]]]:
         (ANSWER_COMMANDS, [(a.command_id, a.status, a.response.decode(), a.at) for a in effects.answers]),
         (STOP_ACTORS, effects.stops),
         (WRITE_OPERATIONS, effects.operations),
+        (RENEW_ACTORS, list(effects.renewed.items())),
     )
     for statement, rows in entries:
         if rows:

@@ -214,7 +214,10 @@ class HistoryRow(NamedTuple):
 
 @dataclass(slots=True)
 class Effects:
-    """Everything but state that a turn writes, collected by the pure part and handed to the transaction at once."""
+    """Everything but state that a turn writes, collected by the pure part and handed to the transaction at once.
+
+    renewed: the incarnation that an actor begins, with facts that are numbered from 1 again.
+    """
 
     marks: dict[tuple[int, Lane, Source], Mark] = field(default_factory=dict)
     gaps: dict[tuple[int, Lane, Source], Gap | None] = field(default_factory=dict)
@@ -231,6 +234,7 @@ class Effects:
     answers: list[Answer] = field(default_factory=list)
     stops: list[Stop] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
+    renewed: dict[int, int] = field(default_factory=dict)
 
 
 class StoreUnavailableError(Exception):
@@ -304,10 +308,7 @@ class Store(Protocol):
         """What the actor told that no broker acknowledged, in order."""
 
     async def told_since(self, number: int, lane: Lane, incarnation: int, seq: int) -> Sequence[StoredFacts]:
-        """What the actor told on a lane from a sequence on, as far as it is retained."""
-
-    async def renew(self, number: int, epoch: int, actor: str, reason: str) -> None:
-        """Begin a new incarnation: the database has lost transactions that were already told."""
+        """What the actor told on a lane from a sequence on, later incarnations included, as far as it is retained."""
 
     async def release(self, epochs: Mapping[int, int]) -> None:
         """Give the actors up, where they are still held at these epochs."""

@@ -7,7 +7,8 @@ Publishing comes after, from memory (`publisher.py`); standings in memory change
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from shared.messaging.deciding import Deciding
 from shared.messaging.halving import Rehearsal, first_failure, guilty
 from shared.messaging.inputs import DUE_TOPIC
 from shared.messaging.loading import Loading
+from shared.messaging.renewing import renewal
 from shared.messaging.store import (
     Change,
     Effects,
@@ -97,18 +99,33 @@ class Turn:
             except UnsavableError as error:
                 condemned |= await self._culprits(work, condemned, error)
 
+    async def renew(self, standing: Standing, by: str, now: datetime) -> None:
+        """Begin a new incarnation of an actor whose database went back in time: what it tells is numbered from 1 again.
+
+        Raises FencedError, StoreUnavailableError.
+        """
+        async with self._transaction() as transaction:
+            await self._fence(transaction, {standing.number: standing})
+            await transaction.write(renewal(f"{self.source}/{standing.number}", standing, by, now))
+            await transaction.commit()
+
     async def _attempt(self, work: Work, condemned: Mapping[str, Condemned]) -> Turned:
-        transaction = await self.store.begin()
-        try:
+        async with self._transaction() as transaction:
             turned = await self._within(transaction, work, condemned)
             if turned.wrote:
                 await transaction.commit()
             else:
                 await transaction.rollback()
+        return turned
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Transaction]:
+        transaction = await self.store.begin()
+        try:
+            yield transaction
         except BaseException:
             await transaction.rollback()
             raise
-        return turned
 
     async def _within(
         self,

@@ -67,11 +67,17 @@ class Worker:
     async def _take(self, number: int) -> int:
         standing = await self._acquired(number)
         if standing.restored:
-            await self._store.renew(number, standing.epoch, self.name, "the database went back in time")
+            await self._renewed(standing)
             standing = await self._acquired(number)
         self.standings[number] = standing
         self.revision += 1
         return standing.epoch
+
+    async def _renewed(self, standing: Standing) -> None:
+        try:
+            await self._turn.renew(standing, self.name, self._clock.now())
+        except FencedError as error:
+            raise StoreUnavailableError("somebody else has taken the actor meanwhile") from error
 
     async def _acquired(self, number: int) -> Standing:
         standing = await self._store.acquire(number, self.name)
@@ -250,7 +256,7 @@ class Worker:
             return
         lane = Lane(request.topic, request.partition)
         told = await self._store.told_since(number, lane, request.incarnation, request.from_seq)
-        if not told or told[0].seq_from > request.from_seq:
+        if not told or told[0].seq_from > (request.from_seq if told[0].incarnation == request.incarnation else 1):
             log.error("cannot_tell_again", source=request.source, wanted=request.from_seq, kept=len(told))
         self.publisher.submit(told)
         self.meter.reemitted()

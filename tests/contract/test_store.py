@@ -1,7 +1,7 @@
 """What the store port promises of actors, cursors and transactions, held against both adapters."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -190,30 +190,29 @@ async def test_a_lane_is_told_again_from_a_sequence_to_its_head(store: Store) ->
     assert await store.told_since(4, OUT, 1, 1) == []
 
 
-async def test_a_new_incarnation_numbers_every_lane_from_one_and_keeps_the_chain(stores: Site, store: Store) -> None:
+async def test_a_new_incarnation_numbers_its_facts_apart(stores: Site, store: Store) -> None:
     await tell(store, told(1, 4))
-    await store.renew(3, 1, "somebody", "restored from a copy")
+    await begin_anew(store, 7)
     found = await store.acquire(3, "one")
-    assert found.incarnation > 1
-    assert (found.restored, found.outs) == (False, {OUT: Out(0, 0, b"head 4")})
-    assert await store.unacknowledged(3) == []
-    await tell(store, told(1, 1, incarnation=found.incarnation))
-    assert await store.unacknowledged(3) == [told(1, 1, incarnation=found.incarnation)]
-    assert await store.told_since(3, OUT, 1, 1) == [told(1, 4)]
-    assert await stores.operations() == [(3, "somebody", "renewed", "restored from a copy")]
+    assert (found.incarnation, found.restored, found.outs) == (7, False, {OUT: Out(1, 0, b"head 1")})
+    assert await store.unacknowledged(3) == [told(1, 1, incarnation=7)]
+    await tell(store, told(2, 2, incarnation=7))
+    assert await store.told_since(3, OUT, 7, 1) == [told(1, 1, incarnation=7), told(2, 2, incarnation=7)]
+    assert await store.told_since(3, OUT, 7, 2) == [told(2, 2, incarnation=7)]
 
 
-async def test_an_incarnation_is_the_clocks_so_that_two_restores_of_one_backup_differ(store: Store) -> None:
-    await store.renew(3, 1, "somebody", "restored from a copy")
-    seconds = (datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds()
-    assert abs((await store.acquire(3, "one")).incarnation - seconds) < 600
+async def test_what_was_told_since_goes_on_into_later_incarnations(store: Store) -> None:
+    await tell(store, told(1, 4))
+    await tell(store, told(5, 5))
+    await begin_anew(store, 7)
+    assert await store.told_since(3, OUT, 1, 5) == [told(5, 5), told(1, 1, incarnation=7)]
+    assert await store.told_since(3, OUT, 1, 6) == [told(1, 1, incarnation=7)]
+    assert await store.told_since(3, OUT, 7, 2) == []
 
 
-async def test_only_the_holder_begins_a_new_incarnation(stores: Site, store: Store) -> None:
-    await stores.store().acquire(3, "two")
-    with pytest.raises(StoreUnavailableError):
-        await store.renew(3, 1, "somebody", "late")
-    assert (await store.acquire(3, "one")).incarnation == 1
+async def begin_anew(store: Store, incarnation: int) -> None:
+    outs = {(3, OUT): Out(1, 0, b"head 1")}
+    await write(store, Effects(renewed={3: incarnation}, facts=[told(1, 1, incarnation=incarnation)], outs=outs))
 
 
 # Transactions

@@ -19,6 +19,9 @@ SHARES = [
     pytest.param(4, [0, 1], {0: "b", 1: "b"}, 2, Wanted((2, 3), (0, 1)), id="what another has taken over is lost"),
     pytest.param(4, [0, 1, 2], {0: "b"}, 2, Wanted((), (0,)), id="what is left after a loss may be a fair share"),
     pytest.param(4, [3], {3: "a"}, 1, Wanted((0, 1, 2), ()), id="a survivor takes the rest"),
+    pytest.param(
+        3, [], {0: "a", 1: "a", 2: "a"}, 2, Wanted((0, 1), (), (2,)), id="what bears my name beyond my share is left"
+    ),
     pytest.param(1, [], {0: "b"}, 2, Wanted((), ()), id="one actor has one holder"),
     pytest.param(0, [], {}, 1, Wanted((), ()), id="there is nothing to take"),
     pytest.param(2, [], {}, 0, Wanted((0, 1), ()), id="a worker that is not counted yet counts itself"),

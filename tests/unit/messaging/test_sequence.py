@@ -58,15 +58,34 @@ VERDICTS = [
     ),
     pytest.param([at(1), at(2), at(1, 2), at(2, 2)], [NEW] * 4, {}, id="a new incarnation begins at one"),
     pytest.param([at(1), at(1, 2), at(2)], [NEW, NEW, DUPLICATE], {}, id="an old incarnation is over"),
-    pytest.param([at(1), at(3, 2)], [NEW, MISSING], {SOURCE: Gap(2, 1, 3)}, id="a new incarnation may have a gap"),
+    pytest.param([at(1), at(3, 2)], [NEW, MISSING], {SOURCE: Gap(1, 2, 3)}, id="a new incarnation may have a gap"),
     pytest.param(
         [at(1), at(5), at(2, 2), at(1, 2)],
         [NEW, MISSING, MISSING, NEW],
         {},
-        id="the gap of an incarnation that is over is forgotten",
+        id="a gap ends where the next incarnation does not say that something came before",
     ),
     pytest.param([at(1), other(1), other(2), at(2)], [NEW] * 4, {}, id="each source counts by itself"),
 ]
+
+
+BEGINNINGS = [
+    pytest.param(Mark(1, 7), Mark(1, 7), NEW, {}, id="all of the former one was heard"),
+    pytest.param(Mark(1, 9), Mark(1, 7), NEW, {}, id="more was heard than the source remembers"),
+    pytest.param(Mark(1, 5), Mark(1, 7), MISSING, {SOURCE: Gap(1, 6, 1)}, id="something of the former one is missing"),
+    pytest.param(Mark(1, 9), Mark(2, 1), MISSING, {SOURCE: Gap(1, 10, 1)}, id="a whole incarnation was missed"),
+    pytest.param(Mark(0, 0), Mark(1, 7), MISSING, {SOURCE: Gap(1, 1, 1)}, id="nothing was ever heard"),
+    pytest.param(Mark(3, 1), Mark(1, 7), DUPLICATE, {}, id="it has begun before"),
+]
+
+
+@pytest.mark.parametrize(("heard", "told", "verdict", "gaps"), BEGINNINGS)
+def test_nobody_goes_over_to_a_new_incarnation_with_something_missing(
+    heard: Mark, told: Mark, verdict: Verdict, gaps: dict[str, Gap]
+) -> None:
+    admission = Admission(standing(marks={(LANE, SOURCE): heard}))
+    assert admission.judge(LANE, at(1, 3), told) is verdict
+    assert admission.open_gaps() == {(LANE, source): gap for source, gap in gaps.items()}
 
 
 @pytest.mark.parametrize(("positions", "verdicts", "gaps"), VERDICTS)
@@ -95,7 +114,7 @@ WORDS = [
     pytest.param(at(6), True, {}, id="more is met"),
     pytest.param(at(8), False, {SOURCE: Gap(1, 8, 8)}, id="one is missing"),
     pytest.param(at(0, 2), True, {}, id="a new incarnation has told nothing"),
-    pytest.param(at(2, 2), False, {SOURCE: Gap(2, 1, 2)}, id="a new incarnation was missed"),
+    pytest.param(at(2, 2), False, {SOURCE: Gap(1, 8, 2)}, id="a new incarnation was missed"),
     pytest.param(at(0, source="toy/lane/9"), True, {}, id="an unknown source has told nothing"),
     pytest.param(at(3, source="toy/lane/9"), False, {"toy/lane/9": Gap(1, 1, 3)}, id="an unknown source was missed"),
 ]
