@@ -16,6 +16,7 @@ from shared.service import SHARDS
 
 REEMIT = "control.reemit.v1"
 WATERMARK = "control.watermark.v1"
+TOLD = "control.told-up-to.v1"
 BEGAN = "control.incarnation-began.v1"
 
 
@@ -96,6 +97,11 @@ def watermark_record(position: Position, watermark: Watermark) -> Outgoing:
     """The record that says how far a source has told."""
     headers = (("type", WATERMARK.encode()), position_header(position, WATERMARK_HEADER))
     return Outgoing(None, _encode(watermark), headers)
+
+
+def told_record(position: Position) -> Outgoing:
+    """The record that says how far a source has told, and nothing of how fresh that is."""
+    return Outgoing(None, b"", (("type", TOLD.encode()), position_header(position, WATERMARK_HEADER)))
 
 
 def watermark_of(record: Record) -> Watermark | None:

@@ -137,6 +137,11 @@ class Deciding:
 
     def _quarantine(self, number: int, owner: str, letter_id: str, cause: Event[Any]) -> None:
         self.quarantines.setdefault(owner, set()).add(letter_id)
+        if (
+            owner,
+            letter_id,
+        ) in self.effects.released:  # a database that went back in time may hear it all again at once
+            self.effects.released.remove((owner, letter_id))
         self.effects.quarantined.append(Quarantined(number, owner, letter_id, self.now))
         if self.kind.output:
             told = Told(DebtorQuarantined(service=self.service, letter_id=letter_id), debtor_id=owner)

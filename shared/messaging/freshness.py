@@ -3,6 +3,9 @@
 An ingress actor says on every lane up to which instant it has read its partition of the public topic. A lane counts
 that word once it has applied what the word says was told, and is as fresh as the stalest of all public partitions;
 intake's lanes say theirs on to the next service. A lane that has not heard every partition is as old as time.
+
+Who knows nothing of freshness says how far it has told all the same: a consumer learns in no other way that the log has
+lost the last that was told before a long silence.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,10 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.messaging.broker import Lane, Outgoing, Record
-from shared.messaging.control import Watermark, watermark_of, watermark_record
+from shared.messaging.control import Watermark, told_record, watermark_of, watermark_record
 from shared.messaging.sequence import WATERMARK_HEADER, Position, position_of
 from shared.messaging.store import Out, Source, Standing
 from shared.service import SHARDS, ActorKind
+
+SAID_AGAIN = 12
+"""How many rounds pass before a word that is not about freshness, and has not changed, is said again."""
 
 
 @dataclass(slots=True)
@@ -23,6 +29,7 @@ class Freshness:
     kind: ActorKind
     _heard: dict[int, dict[Source, Watermark]] = field(default_factory=dict)
     _read: dict[int, datetime] = field(default_factory=dict)
+    _said: dict[tuple[Source, Lane], tuple[Position, int]] = field(default_factory=dict)
 
     def heard(self, records: Iterable[Record], standings: Mapping[int, Standing]) -> None:
         """Take in the watermarks among records whose turn has committed."""
@@ -67,12 +74,23 @@ class Freshness:
         for number, standing in standings.items():
             at = self._at_edge(standing, ends, read_at) if self.kind.is_edge else self.of_lane(number)
             if at is None or not (self.kind.is_edge or self.kind.relays_watermarks):
+                yield from self._told(f"{source}/{number}", standing)
                 continue
             lanes = range(SHARDS) if self.kind.is_edge else (number,)
             for partition in lanes:
                 lane = Lane(self.kind.output, partition)
                 told = Position(f"{source}/{number}", standing.incarnation, standing.outs.get(lane, Out()).seq)
                 yield lane, watermark_record(told, Watermark(at, sources))
+
+    def _told(self, source: Source, standing: Standing) -> Iterator[tuple[Lane, Outgoing]]:
+        """How far one actor has told on each of its lanes, where that is news or was last said a while ago."""
+        for lane, out in standing.outs.items():
+            told = Position(source, standing.incarnation, out.seq)
+            last, rounds = self._said.get((source, lane), (None, 0))
+            news = told != last or rounds >= SAID_AGAIN
+            self._said[source, lane] = (told, 1 if news else rounds + 1)
+            if news and out.seq:
+                yield lane, told_record(told)
 
     def _at_edge(self, standing: Standing, ends: Mapping[Lane, int], read_at: datetime) -> datetime | None:
         lane = Lane(self.kind.inputs[0], standing.number)

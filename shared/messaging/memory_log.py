@@ -33,7 +33,7 @@ class MemoryLog:
         self._clock = clock
         self._partitions: dict[str, int] = {}
         self._lanes: dict[Lane, _Kept] = {}
-        self._waiting: dict[Lane, set[asyncio.Event]] = {}
+        self._waiting: dict[Lane, dict[asyncio.Event, None]] = {}  # woken in the order in which they came
 
     async def ensure_topics(self, topics: Sequence[TopicSpec]) -> None:
         """Create what is missing and check the rest. Raises PartitionMismatchError."""
@@ -126,14 +126,14 @@ class MemoryLog:
         """Wait until something is appended to one of these lanes, but not for longer than that."""
         waiting = asyncio.Event()
         for lane in lanes:
-            self._waiting.setdefault(lane, set()).add(waiting)
+            self._waiting.setdefault(lane, {})[waiting] = None
         alarm = asyncio.get_running_loop().call_later(seconds, waiting.set)
         try:
             await waiting.wait()
         finally:
             alarm.cancel()
             for lane in lanes:
-                self._waiting[lane].discard(waiting)
+                del self._waiting[lane][waiting]
 
     def _kept(self, lane: Lane) -> _Kept:
         if not 0 <= lane.partition < self._partitions.get(lane.topic, 0):

@@ -15,6 +15,7 @@ from shared.messaging.memory_database import MemoryDatabase
 from shared.messaging.memory_rows import is_loaded, stored_as
 from shared.messaging.rows import differences, holds_nul, tally
 from shared.messaging.store import (
+    WENT_BACK,
     Change,
     Command,
     CursorMove,
@@ -74,6 +75,8 @@ class MemoryStore:
 
     async def has_work(self, layout: Layout, numbers: Collection[int], now: datetime) -> bool:
         """Look as a transaction would."""
+        if any(self._database.standings[self._kind, number].restored for number in numbers):
+            raise StoreUnavailableError(WENT_BACK)
         return MemoryTransaction(self._database, self._kind).waits(layout, numbers, now)
 
     async def begin(self) -> "MemoryTransaction":

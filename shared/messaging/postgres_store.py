@@ -15,6 +15,7 @@ from shared.messaging.broker import Lane
 from shared.messaging.layout import Key, Layout, State
 from shared.messaging.postgres_line import Connection, PostgresLine
 from shared.messaging.store import (
+    WENT_BACK,
     Change,
     Command,
     CursorMove,
@@ -98,8 +99,10 @@ class PostgresStore:
             await connection.execute(statements.RELEASE, self._kind, list(epochs), list(epochs.values()))
 
     async def has_work(self, layout: Layout, numbers: Collection[int], now: datetime) -> bool:
-        """Ask with one statement, outside any transaction."""
+        """Ask outside any transaction."""
         async with self._line.asked() as connection:
+            if await connection.fetchval(statements.WENT_BACK, self._kind, list(numbers)):
+                raise StoreUnavailableError(WENT_BACK)
             arguments = (self._kind, list(numbers), now)
             return bool(await connection.fetchval(anything_waits(layout), *arguments))
 

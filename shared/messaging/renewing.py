@@ -1,8 +1,8 @@
 """How an actor begins a new incarnation, once its database has gone back in time.
 
-What it told may be ahead of what it remembers, so its numbers would be taken for old ones: it counts from 1 again, under
-an incarnation that none has had. Each lane first hears how far the actor remembers to have told there, since a consumer
-that misses something of that must have it before it goes over to the new numbers.
+What it told may be ahead of what it remembers, so its numbers would be taken for old ones: it counts from 1 again,
+under an incarnation that none has had. Each lane first hears how far the actor remembers to have told there, since a
+consumer that misses something of that must have it before it goes over to the new numbers.
 """
 
 from datetime import UTC, datetime

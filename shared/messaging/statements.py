@@ -40,6 +40,10 @@ FROM outbox
 WHERE kind = $1 AND number = $2 AND topic = $3 AND partition = $4 AND (incarnation, seq_to) >= ($5, $6)
 ORDER BY incarnation, seq_from
 """
+WENT_BACK = f"""
+SELECT EXISTS (
+    SELECT FROM actor WHERE kind = $1 AND number = ANY ($2::int[]) AND timeline IS DISTINCT FROM {_TIMELINE})
+"""
 RELEASE = """
 UPDATE actor SET owner = NULL, backend_pid = NULL
 WHERE kind = $1 AND (number, epoch) IN (SELECT * FROM unnest($2::int[], $3::bigint[]))

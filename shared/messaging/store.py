@@ -241,6 +241,9 @@ class StoreUnavailableError(Exception):
     """The database did not answer, or an outcome is unknown: drop everything that is held and acquire it again."""
 
 
+WENT_BACK = "the database has gone back in time"
+
+
 class HeldError(StoreUnavailableError):
     """Another transaction holds what this one needs, and was not waited for."""
 
@@ -314,7 +317,11 @@ class Store(Protocol):
         """Give the actors up, where they are still held at these epochs."""
 
     async def has_work(self, layout: Layout, numbers: Collection[int], now: datetime) -> bool:
-        """Whether a command waits for these actors, or a row of theirs is due; cheap, and binding on nobody."""
+        """Whether a command waits for these actors, or a row of theirs is due; cheap, and binding on nobody.
+
+        Raises StoreUnavailableError also where the database has gone back in time since they were acquired: a proxy
+        between us and it may keep the connection through a fail-over.
+        """
 
     async def begin(self) -> Transaction: ...
 

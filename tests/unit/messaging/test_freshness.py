@@ -9,7 +9,7 @@ import pytest
 from shared.contracts.ingress import EventRefused, RefusalResolved
 from shared.messaging.broker import Lane, Record
 from shared.messaging.control import Watermark, watermark_of, watermark_record
-from shared.messaging.freshness import Freshness
+from shared.messaging.freshness import SAID_AGAIN, Freshness
 from shared.messaging.sequence import WATERMARK_HEADER, Position, position_of
 from shared.messaging.store import Mark, Out, Standing
 from shared.service import SHARDS
@@ -104,15 +104,26 @@ def test_an_edge_whose_topic_is_empty_says_so() -> None:
     assert said(Freshness(EDGE), {3: Standing(3, 1)}, {IN: 0})[Lane(OUT, 0)][0] == Watermark(after(60), 7)
 
 
+def test_who_does_not_know_how_fresh_it_is_says_how_far_it_has_told_now_and_then() -> None:
+    freshness = Freshness(KIND)
+    held = {3: Standing(3, 1, outs={Lane(OUT, 3): Out(4, 4), Lane(OUT, 5): Out()})}
+    assert said(freshness, held) == {Lane(OUT, 3): (None, Position("toy/lane/3", 1, 4))}
+    assert [said(freshness, held) for _ in range(SAID_AGAIN - 1)] == [{}] * (SAID_AGAIN - 1)
+    assert said(freshness, held) != {}
+    assert said(freshness, held) == {}
+    held[3].outs[Lane(OUT, 3)] = Out(5, 4)
+    assert said(freshness, held) == {Lane(OUT, 3): (None, Position("toy/lane/3", 1, 5))}
+
+
 def test_a_lane_that_relays_says_its_own_freshness_on_its_own_lane() -> None:
     freshness = Freshness(RELAY)
     held = {3: Standing(3, 1, outs={Lane(OUT, 3): Out(4, 0)})}
-    assert said(freshness, held) == {}
+    assert said(freshness, held) == {Lane(OUT, 3): (None, Position("toy/lane/3", 1, 4))}
     freshness.heard([word(0, 5, 0, sources=1)], held)
     assert said(freshness, held) == {Lane(OUT, 3): (Watermark(after(5), 7), Position("toy/lane/3", 1, 4))}
 
 
-def test_a_lane_that_does_not_relay_says_nothing() -> None:
+def test_a_lane_that_has_told_nothing_and_does_not_relay_says_nothing() -> None:
     freshness = Freshness(KIND)
     held = {3: Standing(3, 1)}
     freshness.heard([word(0, 5, 0, sources=1)], held)

@@ -127,6 +127,14 @@ async def test_each_letter_of_a_debtor_is_told_resolved(bench: Bench) -> None:
     assert told == ["DebtorQuarantined"] * 2 + ["DebtorReleased", "1", "DebtorReleased"]
 
 
+async def test_a_letter_that_is_refused_again_in_the_turn_that_released_it_keeps_its_debtor_apart(bench: Bench) -> None:
+    again = [Refused(letter_id="x"), Resolved(letter_id="x"), Refused(letter_id="x")]
+    await bench.play(*(bench.record(each) for each in again), *bench.added(1))
+    assert (bench.in_quarantine(), bench.parked(), bench.applied()) == ({"d1"}, [3], [])
+    await bench.play(bench.record(Resolved(letter_id="x")))
+    assert (bench.in_quarantine(), bench.parked(), bench.applied()) == (set(), [], [1])
+
+
 @pytest.mark.parametrize("name", ["replay-letter", "discard-letter"])
 @pytest.mark.parametrize("body", [{"letter_id": "unknown"}, {}, [], 7])
 async def test_an_unknown_letter_is_refused(bench: Bench, name: str, body: Any) -> None:

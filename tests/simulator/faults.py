@@ -1,0 +1,381 @@
+"""What can happen to a step: each fault says which steps it may befall, and what it does to the one that it gets.
+
+`point` is the crash point of the delivery algorithm that the fault stands for, numbered as in `docs/promises.md`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.messaging.broker import BrokerUnavailableError, Lane, Outgoing
+from shared.messaging.sequence import position_of
+from shared.messaging.store import StoreUnavailableError
+from tests.simulator.parts import LEASE, Process, append
+from tests.simulator.universe import Universe, services
+from tests.simulator.world import Step
+
+STATEMENTS = (
+    *("fence", "move_cursors", "take_commands", "take_due", "load", "quarantines", "parked", "letters"),
+    *("count_letters", "save", "write", "commit"),
+)
+PAIRS = (
+    *(("begin", "fence"), ("fence", "move_cursors"), ("fence", "take_commands"), ("fence", "write")),
+    *(("move_cursors", "take_commands"), ("move_cursors", "letters"), ("move_cursors", "quarantines")),
+    *(("move_cursors", "write"), ("take_commands", "take_due"), ("take_due", "letters"), ("take_due", "quarantines")),
+    *(("take_due", "write"), ("letters", "quarantines"), ("letters", "write"), ("quarantines", "parked")),
+    *(("quarantines", "load"), ("parked", "load"), ("load", "save"), ("load", "count_letters"), ("load", "write")),
+    *(("save", "write"), ("save", "count_letters"), ("count_letters", "write"), ("write", "commit")),
+)
+"""Every pair of statements that follow each other in some transaction."""
+
+_INSIDE = frozenset(f"store.{name}" for name in STATEMENTS)
+
+NO_ANSWER = StoreUnavailableError("no answer from the database")
+NO_BROKER = BrokerUnavailableError("no answer from the broker")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One kind of fault. `within`: it will befall one of so many steps that it wants.
+
+    strike: does it; False where it could not be done here, and the step goes on as if nothing had been.
+    """
+
+    name: str
+    point: str
+    wants: Callable[[Universe, Step], bool]
+    strike: Callable[["Striking", Step], bool]
+    within: int = 30
+
+
+@dataclass(slots=True)
+class Striking:
+    """How faults reach into a universe; `carry_out` does a step as if nothing had happened."""
+
+    universe: Universe
+    carry_out: Callable[[Step], Any]
+
+    @property
+    def chance(self) -> Any:
+        """The schedule's chance."""
+        return self.universe.world.chance
+
+    def later(self, least: float, most: float, act: Callable[[], None]) -> None:
+        """Do something after a while."""
+        self.universe.world.loop.call_later(self.chance.uniform(least, most), act)
+
+    # -- processes -----------------------------------------------------------------------------------------------
+
+    def kill(self, process: Process, *, restart: bool = True) -> None:
+        """End a process as SIGKILL does: nothing of it is done any more, and its server takes back what was open."""
+        world = self.universe.world
+        world.say(f"{process.name} is killed")
+        process.alive = False
+        process.disconnect()
+        world.drop(lambda step: step.actor is process)
+        if restart or not self.universe.running(process.service):
+            self.later(0.1, 5, lambda: self.restart(process.service))
+
+    def restart(self, service: str) -> None:
+        """Start another process of a service."""
+        self.universe.spawn(next(each for each in services() if each.name == service))
+
+    def freeze(self, process: Process, seconds: float) -> None:
+        """Stop a process as SIGSTOP does, for a while; who watches over it starts another meanwhile."""
+        world = self.universe.world
+        world.say(f"{process.name} is frozen for {seconds:.1f}s")
+        process.frozen = True
+        world.loop.call_later(seconds, lambda: self._thaw(process))
+        if not self.universe.running(process.service):
+            self.later(0.1, 2, lambda: self.restart(process.service))
+
+    def _thaw(self, process: Process) -> None:
+        self.universe.world.say(f"{process.name} is thawed")
+        process.frozen = False
+
+    # -- servers -------------------------------------------------------------------------------------------------
+
+    def lose_database(self, service: str) -> None:
+        """End every connection to a database, and refuse new ones for a while; a COMMIT under way is done or not."""
+        universe = self.universe
+        universe.world.say(f"the database of {service} is killed")
+        for step in universe.world.drop(lambda step: step.actor.service == service and _to_database(step)):
+            if step.place == "store.commit" and self.chance.random() < 0.5:
+                self.in_silence(step)
+            universe.world.fail(step, NO_ANSWER)
+        for process in universe.processes:
+            if process.service == service:
+                process.disconnect()
+        self._down(service)
+
+    def lose_broker(self) -> None:
+        """The broker dies and comes back with all it had; what was being appended may be there or not."""
+        world = self.universe.world
+        world.say("the broker is killed")
+        for step in world.drop(lambda step: step.place.startswith("log.")):
+            if step.place == "log.append":
+                append(self.universe.log, self.some_of(step.about))
+            world.fail(step, NO_BROKER)
+        self._down("log")
+
+    def _down(self, name: str) -> None:
+        self.universe.set_down(name, down=True)
+        self.later(0.1, 4, lambda: self.universe.set_down(name, down=False))
+
+    def in_silence(self, step: Step) -> None:
+        """Do a step, and let nobody hear of it."""
+        self.carry_out(Step(step.actor, step.place, step.act, self.universe.world.loop.create_future(), step.about))
+
+    def some_of(self, batches: Mapping[Lane, Sequence[Outgoing]]) -> Mapping[Lane, Sequence[Outgoing]]:
+        """A part of an append: of each lane nothing, all, or the records up to some point."""
+        part: dict[Lane, Sequence[Outgoing]] = {}
+        for lane, records in batches.items():
+            part[lane] = records[: self.chance.choice((0, len(records), self.chance.randint(0, len(records))))]
+        return part
+
+
+def _to_database(step: Step) -> bool:
+    return step.place.startswith(("store.", "lease."))
+
+
+def _about_facts(step: Step) -> bool:
+    """Whether an append holds numbered facts: the rest may be lost without harm."""
+    return step.place == "log.append" and any(position_of(r.headers) for rs in step.about.values() for r in rs)
+
+
+# -- what befalls one process ---------------------------------------------------------------------------------------
+
+
+def _kill_before(striking: Striking, step: Step) -> bool:
+    striking.kill(_process(step))
+    return True
+
+
+def _kill_for_good(striking: Striking, step: Step) -> bool:
+    if not [each for each in striking.universe.running(_process(step).service) if each is not step.actor]:
+        return False
+    striking.kill(_process(step), restart=False)
+    return True
+
+
+def _kill_after(striking: Striking, step: Step) -> bool:
+    """Done, and nobody is there to hear it."""
+    striking.in_silence(step)
+    striking.kill(_process(step))
+    return True
+
+
+def _kill_in_append(striking: Striking, step: Step) -> bool:
+    append(striking.universe.log, striking.some_of(step.about))
+    striking.kill(_process(step))
+    return True
+
+
+def _answer_lost(striking: Striking, step: Step) -> bool:
+    """COMMIT was done or not, and the connection is gone."""
+    if striking.chance.random() < 0.5:
+        striking.in_silence(step)
+    step.about.inner.end()
+    step.about.process.open.discard(step.about)
+    striking.universe.world.fail(step, NO_ANSWER)
+    return True
+
+
+def _append_unanswered(striking: Striking, step: Step) -> bool:
+    """Nothing, a part or all of it is appended, now or after a while; the writer hears that there was no answer."""
+    part, log = striking.some_of(step.about), striking.universe.log
+    if striking.chance.random() < 0.5:
+        append(log, part)
+    else:
+        striking.later(0.1, 3, lambda: append(log, step.about))
+    striking.universe.world.fail(step, NO_BROKER)
+    return True
+
+
+def _append_twice(striking: Striking, step: Step) -> bool:
+    append(striking.universe.log, striking.some_of(step.about))
+    striking.carry_out(step)
+    return True
+
+
+def _freeze_long(striking: Striking, step: Step) -> bool:
+    striking.universe.world.steps.append(step)
+    striking.freeze(_process(step), striking.chance.uniform(LEASE + 2, 3 * LEASE))
+    return True
+
+
+def _lose_lease(striking: Striking, step: Step) -> bool:
+    """Another process takes everything while this one is in the midst of its batch, and neither knows of the other."""
+    process = _process(step)
+    for name in [name for name in process.database.beats if name.startswith(f"{process.name}/")]:
+        process.database.beats[name] = (process.database.beats[name][0], -LEASE)
+    if not [each for each in striking.universe.running(process.service) if each is not process]:
+        striking.restart(process.service)
+    striking.universe.world.steps.append(step)
+    return True
+
+
+def _stop_in_order(striking: Striking, step: Step) -> bool:
+    process = _process(step)
+    striking.universe.world.say(f"{process.name} is told to stop")
+    process.stopping.set()
+    striking.later(0.1, 3, lambda: striking.restart(process.service))
+    striking.carry_out(step)
+    return True
+
+
+# -- what befalls a server -------------------------------------------------------------------------------------------
+
+
+def _kill_database(striking: Striking, step: Step) -> bool:
+    striking.universe.world.steps.append(step)
+    striking.lose_database(_process(step).service)
+    return True
+
+
+def _promote(striking: Striking, step: Step) -> bool:
+    """The database fails over to a standby that has everything: its timeline changes, and nothing is lost."""
+    service = _process(step).service
+    striking.universe.world.steps.append(step)
+    striking.lose_database(service)
+    _restored(striking.universe, service)
+    return True
+
+
+def _restored(universe: Universe, service: str) -> None:
+    for standing in universe.databases[service].content.standings.values():
+        standing.restored = True
+
+
+def _restore(striking: Striking, step: Step) -> bool:
+    """The database goes back to a copy of an earlier moment."""
+    universe, service = striking.universe, _process(step).service
+    if not _copied(universe, service):
+        return False
+    striking.universe.world.steps.append(step)
+    striking.lose_database(service)
+    _go_back(universe, service)
+    return True
+
+
+def _go_back_unseen(striking: Striking, step: Step) -> bool:
+    """As before, but what stands between us and the database keeps our connections: nobody hears of it."""
+    universe, process = striking.universe, _process(step)
+    inside = any(each.open for each in universe.processes if each.service == process.service)
+    if inside or not _copied(universe, process.service):
+        return False
+    _go_back(universe, process.service)
+    striking.universe.world.steps.append(step)
+    return True
+
+
+def _copied(universe: Universe, service: str) -> bool:
+    """Whether there is a copy to go back to; else there is one from now on."""
+    if service in universe.copies:
+        return True
+    universe.copies[service] = universe.databases[service].content.copy()
+    return False
+
+
+def _go_back(universe: Universe, service: str) -> None:
+    universe.databases[service].content = universe.copies[service].copy()
+    universe.databases[service].beats.clear()
+    universe.world.say(f"the database of {service} goes back to a copy")
+    universe.rewound.add(service)
+    _restored(universe, service)
+
+
+def _kill_broker(striking: Striking, step: Step) -> bool:
+    striking.universe.world.steps.append(step)
+    striking.lose_broker()
+    return True
+
+
+def _delete_ahead(striking: Striking, step: Step) -> bool:
+    """Records of an internal topic are gone before a consumer has read them."""
+    universe = striking.universe
+    unread = [(lane, at) for lane, at in universe.slowest().items() if at < universe.log.end(lane)]
+    if not unread:
+        return False
+    universe.world.steps.append(step)
+    lane, at = unread[striking.chance.randrange(len(unread))]
+    gone = universe.log.forget(lane, striking.chance.randint(at + 1, universe.log.end(lane)))
+    universe.world.say(f"{gone} records of {lane} are gone before they were read")
+    universe.mangled.add(lane)
+    return True
+
+
+def _lose_tail(striking: Striking, step: Step) -> bool:
+    """The broker loses what it had acknowledged last on a lane."""
+    universe = striking.universe
+    full = [lane for lane in universe.slowest() if universe.log.held(lane)]
+    if not full:
+        return False
+    universe.world.steps.append(step)
+    lane = full[striking.chance.randrange(len(full))]
+    lost = universe.log.lose(lane, universe.log.end(lane) - striking.chance.randint(1, 4))
+    universe.world.say(f"the last {lost} records of {lane} are lost")
+    universe.mangled.add(lane)
+    return True
+
+
+def _process(step: Step) -> Process:
+    assert isinstance(step.actor, Process)
+    return step.actor
+
+
+def _is(*places: str) -> Callable[[Universe, Step], bool]:
+    return lambda _universe, step: step.place in places
+
+
+def _inside(_universe: Universe, step: Step) -> bool:
+    return step.place in _INSIDE
+
+
+def _publishes(_universe: Universe, step: Step) -> bool:
+    return _about_facts(step)
+
+
+def _any(_universe: Universe, _step: Step) -> bool:
+    return True
+
+
+def _between(last: str, place: str) -> Callable[[Universe, Step], bool]:
+    name = f"store.{place}"
+    return lambda _universe, step: step.place == name and step.about.last == last
+
+
+FAULTS: tuple[Fault, ...] = (
+    Fault("killed after reading, before BEGIN", "1", _is("store.begin"), _kill_before),
+    Fault("the answer to COMMIT is lost", "3", _is("store.commit"), _answer_lost),
+    Fault("killed after COMMIT, before its answer", "3", _is("store.commit"), _kill_after),
+    Fault("killed after COMMIT, before publishing", "4", _publishes, _kill_before),
+    Fault("killed with some of it published", "5", _publishes, _kill_in_append),
+    Fault("killed with all of it published", "5", _publishes, _kill_after),
+    Fault("the answer to a publish is lost", "6", _publishes, _append_unanswered),
+    Fault("the broker keeps a publish twice", "6", _publishes, _append_twice),
+    Fault("frozen with a batch in hand", "7", _is("store.begin"), _freeze_long),
+    Fault("frozen with facts to publish", "7", _publishes, _freeze_long),
+    Fault("frozen inside the transaction", "8", _inside, _freeze_long, 200),
+    Fault("the database is killed", "9", lambda _, step: _to_database(step), _kill_database, 300),
+    Fault("the broker is killed", "10", lambda _, step: step.place.startswith("log."), _kill_broker, 100),
+    Fault("records are deleted ahead of a consumer", "11", _any, _delete_ahead, 400),
+    Fault("the broker loses the end of a lane", "11", _any, _lose_tail, 400),
+    Fault("the database fails over to a standby", "12", _inside, _promote, 200),
+    Fault("a proxy hides that the database went back", "12 unseen", _is("store.begin"), _go_back_unseen, 30),
+    Fault("another worker takes over in mid-batch", "13", _inside, _lose_lease, 200),
+    Fault("the database is restored from a copy", "15", _inside, _restore, 60),
+    Fault("killed for good beside another worker", "dead worker", _any, _kill_for_good, 400),
+    Fault("stopped in order and started again", "restart", _any, _stop_in_order, 400),
+)
+"""Each is as likely as any other; those between two statements come on top, and are drawn more often together."""
+
+INSIDE: tuple[Fault, ...] = tuple(
+    Fault(f"killed between {last} and {place}", "2", _between(last, place), _kill_before, 3) for last, place in PAIRS
+)
+
+
+def drawn(chance: Any) -> Fault:
+    """One of all faults."""
+    chosen: Fault = chance.choice(INSIDE) if chance.random() < 0.3 else chance.choice(FAULTS)
+    return chosen
