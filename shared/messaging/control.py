@@ -4,11 +4,13 @@ Neither is numbered or kept: a request is repeated until it is answered, a water
 """
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
+from shared.contracts.reading import UnreadableError, parsed
 from shared.messaging.broker import Lane, Outgoing, Record
-from shared.messaging.sequence import WATERMARK_HEADER, Position, header, position_header
+from shared.messaging.sequence import SOURCE, WATERMARK_HEADER, Position, header, position_header
 from shared.service import SHARDS
 
 REEMIT = "control.reemit.v1"
@@ -18,11 +20,11 @@ WATERMARK = "control.watermark.v1"
 class ReemitRequest(msgspec.Struct, frozen=True):
     """A consumer misses what `source` told on a lane from `from_seq` on, and wants it again to the head."""
 
-    source: str
-    topic: str
-    partition: int
-    incarnation: int
-    from_seq: int
+    source: Annotated[str, msgspec.Meta(pattern=rf"^{SOURCE}\Z")]
+    topic: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,249}\Z")]
+    partition: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+    incarnation: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+    from_seq: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 
 class Watermark(msgspec.Struct, frozen=True):
@@ -31,11 +33,13 @@ class Watermark(msgspec.Struct, frozen=True):
     `sources` is how many partitions there are in all: a lane knows how fresh it is when it has heard every one.
     """
 
-    at: datetime
-    sources: int
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+    sources: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
 
 
 _encode = msgspec.json.Encoder().encode
+_decode_request = msgspec.json.Decoder(ReemitRequest).decode
+_decode_watermark = msgspec.json.Decoder(Watermark).decode
 
 
 def control_topic(topic: str) -> str:
@@ -59,8 +63,8 @@ def reemit_request(record: Record) -> ReemitRequest | None:
     if header(record.headers, "type") != REEMIT:
         return None
     try:
-        return msgspec.json.decode(record.value, type=ReemitRequest)
-    except msgspec.DecodeError:
+        return parsed(_decode_request, record.value)
+    except UnreadableError:
         return None
 
 
@@ -75,6 +79,6 @@ def watermark_of(record: Record) -> Watermark | None:
     if header(record.headers, "type") != WATERMARK:
         return None
     try:
-        return msgspec.json.decode(record.value, type=Watermark)
-    except msgspec.DecodeError:
+        return parsed(_decode_watermark, record.value)
+    except UnreadableError:
         return None
