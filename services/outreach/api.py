@@ -12,6 +12,7 @@ from services.outreach.plans.domain.rows import CaseStatus, Channel, HoldSource,
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import Connection
+from shared.http.inputs import IsoDate
 from shared.http.paging import Page, PageRequest, Paging, malformed_cursor
 from shared.http.problems import Problem
 
@@ -146,7 +147,7 @@ class PlaceHold(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Reason
-    until: date | None = None
+    until: IsoDate | None = None
 
 
 class ReleaseHold(BaseModel):
@@ -226,7 +227,7 @@ async def list_visits(
     paging: Paging,
     state: VisitState | None = None,
     crew: Code = None,
-    visit_on: date | None = None,
+    visit_on: IsoDate | None = None,
 ) -> Page[VisitView]:
     """All visits in order of debtor, plan and step, or those in one state, of one crew, on one day."""
     debtor, plan, step = _after(paging, 3)

@@ -100,7 +100,9 @@ def routes(playbook: Playbook) -> APIRouter:
 
     @router.get("/debtors")
     async def list_debtors(
-        connection: Connection, paging: Paging, stage: Annotated[str | None, Query(max_length=64)] = None
+        connection: Connection,
+        paging: Paging,
+        stage: Annotated[str | None, Query(max_length=64, json_schema_extra={"enum": list(names)})] = None,
     ) -> Page[DebtorView]:
         """All debtors in order of their id, or those in one stage."""
         if stage is not None and stage not in names:
