@@ -15,7 +15,9 @@ from shared.http.inputs import NO_NUL
 from shared.http.paging import Page, PageRequest, Paging
 from shared.http.problems import Problem
 
-DebtorId = Annotated[str, Path(pattern="^[0-9A-Za-z_.-]{1,128}$", description="The debtor's pseudonym.")]
+DebtorId = Annotated[
+    str, Path(min_length=1, max_length=128, pattern="^[0-9A-Za-z_.-]+$", description="The debtor's pseudonym.")
+]
 Scheme = Annotated[
     str | None, Query(max_length=128, pattern=NO_NUL, description="A reporting scheme; all of them if left out.")
 ]

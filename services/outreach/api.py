@@ -17,8 +17,15 @@ from shared.http.paging import Page, PageRequest, Paging, malformed_cursor
 from shared.http.problems import Problem
 
 Staff = Annotated[Principal, Depends(require(Role.OPERATOR, Role.SUPERVISOR))]
-DebtorId = Annotated[str, Path(pattern="^[0-9A-Za-z_.-]{1,128}$", description="The debtor's pseudonym.")]
-HoldId = Annotated[str, Path(pattern="^[0-9A-Za-z_.:-]{1,200}$", description="The hold, as its placing was answered.")]
+DebtorId = Annotated[
+    str, Path(min_length=1, max_length=128, pattern="^[0-9A-Za-z_.-]+$", description="The debtor's pseudonym.")
+]
+HoldId = Annotated[
+    str,
+    Path(
+        min_length=1, max_length=200, pattern="^[0-9A-Za-z_.:-]+$", description="The hold, as its placing was answered."
+    ),
+]
 Code = Annotated[str | None, Query(max_length=64, pattern="^[0-9A-Za-z_.:-]+$")]
 Reason = Annotated[
     str, StringConstraints(min_length=1, max_length=commands.REASON_LENGTH, pattern=commands.REASON_PATTERN)
