@@ -4,6 +4,8 @@
 # make replay  a real card panel                                   FILE=credit_record.zip ACCOUNTS=n BROKER=kafka OUT=roll.csv
 # make kafka   a real Kafka broker, left running; Ctrl-C ends it
 # make migrate the databases of the services, brought up to date
+# make fuzz    bytes for every decoder, led by coverage           MINUTES=10
+# make fuzz-api  odd requests for every route, as every caller   EXAMPLES=200
 # make lint    format, rules, types, import contracts
 
 LOANS ?= 5000
@@ -11,9 +13,11 @@ DAYS ?= 60
 SEED ?= 1
 PYTHON ?= python3
 WORKERS ?= 2
+MINUTES ?= 10
+EXAMPLES ?= 200
 RUN = .venv/bin/python -m services
 
-.PHONY: install demo up replay kafka migrate test lint
+.PHONY: install demo up replay kafka migrate test fuzz fuzz-api lint
 
 install: .venv/installed
 	@:
@@ -35,6 +39,13 @@ migrate: install
 
 test: install
 	@.venv/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
+
+fuzz: install
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
+	@.venv/bin/python -m tests.unit.fuzz.follow_coverage --minutes "$(MINUTES)"
+
+fuzz-api: install
+	@FAIRDUE_API_EXAMPLES="$(EXAMPLES)" .venv/bin/pytest -n $(WORKERS) --dist loadfile -rA tests/integration/fuzz $(PYTEST)
 
 lint: install
 	@.venv/bin/ruff format --check .

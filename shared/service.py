@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import msgspec
 from fastapi import APIRouter
 
 from shared.contracts import catalogue
 from shared.contracts.envelope import Event, Moment, Told
 from shared.contracts.quarantine import Refusal, Resolution
+from shared.contracts.reading import UnreadableError, check_event, parsed
 from shared.messaging.broker import Record
 from shared.messaging.layout import Layout, State
 
@@ -44,15 +44,25 @@ class TryLater(Exception):  # noqa: N818  # the name is the decision: nothing is
 
 def decode_fact(record: Record) -> Event[Any] | None:
     """Decode a record of our own topics, None where its type is not known here. Raises Rejected."""
-    name = None
+    name = _type_of(record)
+    try:
+        event = parsed(lambda value: catalogue.decode(value, name), record.value)
+        if event is not None:
+            check_event(event, record.value)
+    except UnreadableError as error:
+        raise Rejected(error.reason, field=error.field) from None
+    return event
+
+
+def _type_of(record: Record) -> str | None:
+    """The type as the transport tells it, None where it does not. Raises Rejected."""
     for header, value in record.headers:
         if header == "type":
-            name = value.decode()
-            break
-    try:
-        return catalogue.decode(record.value, name)
-    except msgspec.DecodeError as error:
-        raise Rejected(str(error)) from error
+            try:
+                return value.decode() or None
+            except UnicodeDecodeError:
+                raise Rejected("is not UTF-8", field="type") from None
+    return None
 
 
 @dataclass(frozen=True, slots=True)

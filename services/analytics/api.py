@@ -11,11 +11,16 @@ from services.analytics import store
 from services.analytics.domain.rolls import Transition
 from shared.http.auth import Role, require
 from shared.http.database import Connection
+from shared.http.inputs import NO_NUL
 from shared.http.paging import Page, PageRequest, Paging
 from shared.http.problems import Problem
 
-DebtorId = Annotated[str, Path(pattern="^[0-9A-Za-z_.-]{1,128}$", description="The debtor's pseudonym.")]
-Scheme = Annotated[str | None, Query(max_length=128, description="A reporting scheme; all of them if left out.")]
+DebtorId = Annotated[
+    str, Path(min_length=1, max_length=128, pattern="^[0-9A-Za-z_.-]+$", description="The debtor's pseudonym.")
+]
+Scheme = Annotated[
+    str | None, Query(max_length=128, pattern=NO_NUL, description="A reporting scheme; all of them if left out.")
+]
 Month = Annotated[str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="A month as YYYY-MM, included.")]
 
 

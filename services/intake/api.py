@@ -1,6 +1,6 @@
 """What the bank posts to intake, and what people read of its cases."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -12,11 +12,13 @@ from services.intake.cases import store
 from services.intake.cases.domain.reporting import Schemes
 from services.intake.connectors import cloud_events
 from services.intake.views import CaseDetail, CaseItem, HistoryItem
+from shared.contracts import schemas
 from shared.contracts.core_banking import TOPIC, BusinessDateAdvanced
 from shared.contracts.envelope import derived_id
 from shared.contracts.intake import CaseStatus
 from shared.http.auth import Role, require
 from shared.http.database import Connection
+from shared.http.inputs import NO_NUL, IsoDate
 from shared.http.paging import Page, Paging
 from shared.http.problems import Problem
 from shared.http.publishing import PublicTopic
@@ -53,7 +55,7 @@ class NewBusinessDate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     lender_id: Identifier
-    business_date: date
+    business_date: IsoDate
 
 
 class DebtorItem(BaseModel):
@@ -73,12 +75,14 @@ def routes(vault: Vault, schemes: Schemes) -> APIRouter:
 
 
 def _bank_routes(router: APIRouter, vault: Vault) -> None:
+    posted = schemas.posted(MOST_EVENTS)
+
     @router.post(
         "/loan-events",
         status_code=202,
         tags=["bank"],
         dependencies=[Bank],
-        openapi_extra={"requestBody": {"required": True, "content": {cloud_events.STRUCTURED: {"schema": {}}}}},
+        openapi_extra={"requestBody": {"required": True, "content": {cloud_events.STRUCTURED: {"schema": posted}}}},
     )
     async def post_loan_events(request: Request, public: PublicTopic) -> Accepted:
         """Take in one structured CloudEvent, or an array of up to 500: all of them, or none if one is bad."""
@@ -109,8 +113,8 @@ def _case_routes(router: APIRouter, schemes: Schemes) -> None:
         connection: Connection,
         paging: Paging,
         status: CaseStatus | None = None,
-        bucket: Annotated[str | None, Query(max_length=64, pattern=r"^[^\x00]*$")] = None,
-        lender_id: Annotated[str | None, Query(max_length=128, pattern=r"^[^\x00]*$")] = None,
+        bucket: Annotated[str | None, Query(max_length=64, pattern=NO_NUL)] = None,
+        lender_id: Annotated[str | None, Query(max_length=128, pattern=NO_NUL)] = None,
     ) -> Page[CaseItem]:
         """List cases as last told; `bucket` finds the cases that have a loan in it."""
         found = await store.cases(

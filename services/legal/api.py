@@ -14,7 +14,9 @@ from shared.http.database import Connection
 from shared.http.paging import Page, PageRequest, Paging
 from shared.http.problems import Problem
 
-DebtorId = Annotated[str, Path(pattern="^[0-9A-Za-z_.-]{1,128}$", description="The debtor's pseudonym.")]
+DebtorId = Annotated[
+    str, Path(min_length=1, max_length=128, pattern="^[0-9A-Za-z_.-]+$", description="The debtor's pseudonym.")
+]
 
 
 class MatterState(StrEnum):

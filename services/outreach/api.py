@@ -12,12 +12,20 @@ from services.outreach.plans.domain.rows import CaseStatus, Channel, HoldSource,
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import Connection
+from shared.http.inputs import IsoDate
 from shared.http.paging import Page, PageRequest, Paging, malformed_cursor
 from shared.http.problems import Problem
 
 Staff = Annotated[Principal, Depends(require(Role.OPERATOR, Role.SUPERVISOR))]
-DebtorId = Annotated[str, Path(pattern="^[0-9A-Za-z_.-]{1,128}$", description="The debtor's pseudonym.")]
-HoldId = Annotated[str, Path(pattern="^[0-9A-Za-z_.:-]{1,200}$", description="The hold, as its placing was answered.")]
+DebtorId = Annotated[
+    str, Path(min_length=1, max_length=128, pattern="^[0-9A-Za-z_.-]+$", description="The debtor's pseudonym.")
+]
+HoldId = Annotated[
+    str,
+    Path(
+        min_length=1, max_length=200, pattern="^[0-9A-Za-z_.:-]+$", description="The hold, as its placing was answered."
+    ),
+]
 Code = Annotated[str | None, Query(max_length=64, pattern="^[0-9A-Za-z_.:-]+$")]
 Reason = Annotated[
     str, StringConstraints(min_length=1, max_length=commands.REASON_LENGTH, pattern=commands.REASON_PATTERN)
@@ -146,7 +154,7 @@ class PlaceHold(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Reason
-    until: date | None = None
+    until: IsoDate | None = None
 
 
 class ReleaseHold(BaseModel):
@@ -226,7 +234,7 @@ async def list_visits(
     paging: Paging,
     state: VisitState | None = None,
     crew: Code = None,
-    visit_on: date | None = None,
+    visit_on: IsoDate | None = None,
 ) -> Page[VisitView]:
     """All visits in order of debtor, plan and step, or those in one state, of one crew, on one day."""
     debtor, plan, step = _after(paging, 3)

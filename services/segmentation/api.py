@@ -13,7 +13,9 @@ from shared.http.database import Connection
 from shared.http.paging import Page, Paging
 from shared.http.problems import Problem
 
-DebtorId = Annotated[str, Path(pattern="^[0-9A-Za-z_.-]{1,128}$", description="The debtor's pseudonym.")]
+DebtorId = Annotated[
+    str, Path(min_length=1, max_length=128, pattern="^[0-9A-Za-z_.-]+$", description="The debtor's pseudonym.")
+]
 
 
 class _View(BaseModel):
@@ -100,7 +102,9 @@ def routes(playbook: Playbook) -> APIRouter:
 
     @router.get("/debtors")
     async def list_debtors(
-        connection: Connection, paging: Paging, stage: Annotated[str | None, Query(max_length=64)] = None
+        connection: Connection,
+        paging: Paging,
+        stage: Annotated[str | None, Query(max_length=64, json_schema_extra={"enum": list(names)})] = None,
     ) -> Page[DebtorView]:
         """All debtors in order of their id, or those in one stage."""
         if stage is not None and stage not in names:

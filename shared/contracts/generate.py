@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from shared.contracts import catalogue, core_banking, outreach
+from shared.contracts import catalogue, core_banking, outreach, schemas
 from shared.contracts.envelope import Event, Fact
 
 API = Path("docs/api")
@@ -99,20 +99,7 @@ def _payload(topic: str, name: str) -> Json:
     schema: Json = {"$ref": f"schemas/{name}.json"}
     if topic != core_banking.TOPIC:
         return schema
-    text = {"type": "string"}
-    return {
-        "type": "object",
-        "required": ["specversion", "id", "source", "type", "data"],
-        "properties": {
-            "specversion": {"const": "1.0"},
-            "id": text,
-            "source": text,
-            "type": {"const": name},
-            "time": {"type": "string", "format": "date-time"},
-            "datacontenttype": {"const": "application/json"},
-            "data": schema,
-        },
-    }
+    return schemas.cloud_event(name, schema)
 
 
 def _sentence(fact: type[Fact]) -> str:

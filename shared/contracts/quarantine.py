@@ -1,20 +1,26 @@
 """What any service tells when it can no longer trust its own state of a debtor; these travel on every topic."""
 
 from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
 
 from shared.contracts.envelope import Fact
+
+LetterId = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+"""A dead letter's id: what applies it keeps it as a key."""
 
 
 class Refusal(Fact, frozen=True, kw_only=True, gc=False):
     """An event of this debtor was dead-lettered upstream: whoever applies this parks the debtor's later events."""
 
-    letter_id: str
+    letter_id: LetterId
 
 
 class Resolution(Fact, frozen=True, kw_only=True, gc=False):
     """That dead letter was replayed or discarded: what was parked may be applied."""
 
-    letter_id: str
+    letter_id: LetterId
 
 
 class DebtorQuarantined(Fact, frozen=True, kw_only=True, gc=False):

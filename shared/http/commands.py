@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.contracts.envelope import derived_id
+from shared.contracts.reading import holds_nul
 from shared.http.answers import Answers, Waiter
 from shared.http.auth import Principal
 from shared.http.database import answering, release
@@ -48,7 +49,6 @@ _INSERT = text("""
 _NOTIFY = text("SELECT pg_notify('command_' || :kind, :number)")
 _FIND = text("SELECT body_hash, status, response FROM command WHERE id = :id")
 
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -148,7 +148,7 @@ def _row(
         raise Problem(400, "Missing or malformed header", detail, field="Idempotency-Key")
     plain = body.model_dump(mode="json") if isinstance(body, BaseModel) else msgspec.to_builtins(body)
     encoded = _encode(plain)
-    if _NUL.search(encoded):
+    if holds_nul(encoded):
         raise Problem(422, "Invalid input", "The body holds a NUL character.", field="body")
     whole = _encode([kind, number, name, owner, lender_id, plain])
     return {

@@ -1,5 +1,6 @@
 """The description of an API: every route may answer with a problem, and says so."""
 
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
@@ -17,7 +18,8 @@ def describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _with_problems(get_openapi(title=app.title, version=app.version, routes=app.routes))
+            found = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            app.openapi_schema = _with_problems(deepcopy(found))  # the routes keep parts of it
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to replace it
@@ -44,4 +46,11 @@ def _with_problems(schema: dict[str, Any]) -> dict[str, Any]:
             responses = operation.setdefault("responses", {})
             responses.pop("422", None)
             responses["default"] = _ANSWER
+            schemas.update(_taken_out(operation))
     return schema
+
+
+def _taken_out(operation: dict[str, Any]) -> dict[str, Any]:
+    """The definitions inside of an operation's own body, which are to stand with all the others."""
+    contents = operation.get("requestBody", {}).get("content", {}).values()
+    return {name: each for content in contents for name, each in content["schema"].pop("$defs", {}).items()}

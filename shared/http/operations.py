@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeAlias
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import Connection
+from shared.http.inputs import NO_NUL
 from shared.http.paging import Page, Paging
 from shared.http.problems import Problem
 
@@ -21,7 +22,13 @@ Lags: TypeAlias = Callable[[], Awaitable[Mapping[tuple[str, int], int]]]
 
 OnCall = Annotated[Principal, Depends(require(Role.OPERATOR, Role.SUPERVISOR))]
 Supervisor = Annotated[Principal, Depends(require(Role.SUPERVISOR))]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
+Reason = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=3, max_length=500, pattern=r"^[^\x00]*[^\s\x00][^\x00]+[^\s\x00][^\x00]*$"
+    ),
+]
+LetterId = Annotated[str, Path(max_length=200, pattern=NO_NUL)]
 
 
 class LetterStatus(StrEnum):
@@ -121,13 +128,13 @@ async def list_dead_letters(
     return Page[DeadLetter](items=items, next=paging.cursor(items[-1].id if items else None, len(items)))
 
 
-async def read_dead_letter(_principal: OnCall, connection: Connection, letter_id: str) -> DeadLetter:
+async def read_dead_letter(_principal: OnCall, connection: Connection, letter_id: LetterId) -> DeadLetter:
     """Read one dead letter."""
     return await _letter(connection, letter_id)
 
 
 async def replay_dead_letter(
-    principal: OnCall, connection: Connection, commands: Commands, key: IdempotencyKey, letter_id: str
+    principal: OnCall, connection: Connection, commands: Commands, key: IdempotencyKey, letter_id: LetterId
 ) -> Applied:
     """Apply the letter's event again, as it is, and then what was parked behind it."""
     letter = await _letter(connection, letter_id)
@@ -139,7 +146,7 @@ async def discard_dead_letter(
     connection: Connection,
     commands: Commands,
     key: IdempotencyKey,
-    letter_id: str,
+    letter_id: LetterId,
     body: WithReason,
 ) -> Applied:
     """Give the letter's event up for good, and apply what was parked behind it."""
@@ -161,7 +168,7 @@ async def resume_shard(
     connection: Connection,
     commands: Commands,
     key: IdempotencyKey,
-    kind: str,
+    kind: Annotated[str, Path(max_length=64, pattern=NO_NUL)],
     number: Annotated[int, Field(ge=0, le=32_767)],
     body: WithReason,
 ) -> Applied:

@@ -62,7 +62,9 @@ def malformed_cursor() -> Problem:
 
 def page_request(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items at most.")] = DEFAULT_LIMIT,
-    after: Annotated[str | None, Query(max_length=1_000, description="`next` of the page before.")] = None,
+    after: Annotated[
+        str | None, Query(max_length=1_000, pattern="^[0-9A-Za-z_-]*$", description="`next` of the page before.")
+    ] = None,
 ) -> PageRequest:
     """The part of a list that the query asks for."""
     return PageRequest(limit, None if after is None else decode_cursor(after))

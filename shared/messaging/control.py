@@ -4,13 +4,16 @@ The first two are neither numbered nor kept: a request is repeated until it is a
 next one. The last is a numbered fact, the first of its incarnation.
 """
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Annotated, TypeVar
 
 import msgspec
 
+from shared.contracts.reading import UnreadableError, parsed
 from shared.messaging.broker import Lane, Outgoing, Record
 from shared.messaging.frames import FramedFact
-from shared.messaging.sequence import WATERMARK_HEADER, Position, header, position_header
+from shared.messaging.sequence import SOURCE, WATERMARK_HEADER, Position, header, position_header
 from shared.messaging.store import Mark
 from shared.service import SHARDS
 
@@ -23,18 +26,18 @@ BEGAN = "control.incarnation-began.v1"
 class ReemitRequest(msgspec.Struct, frozen=True):
     """A consumer misses what `source` told on a lane from `from_seq` on, and wants it again to the head."""
 
-    source: str
-    topic: str
-    partition: int
-    incarnation: int
-    from_seq: int
+    source: Annotated[str, msgspec.Meta(pattern=rf"^{SOURCE}\Z")]
+    topic: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,249}\Z")]
+    partition: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+    incarnation: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+    from_seq: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 
 class Began(msgspec.Struct, frozen=True):
     """The first fact of an incarnation on a lane: up to where its source had told there under the one before."""
 
-    incarnation: int
-    seq: int
+    incarnation: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+    seq: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Watermark(msgspec.Struct, frozen=True):
@@ -43,12 +46,16 @@ class Watermark(msgspec.Struct, frozen=True):
     `sources` is how many partitions there are in all: a lane knows how fresh it is when it has heard every one.
     """
 
-    at: datetime
-    sources: int
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+    sources: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
 
+
+Content = TypeVar("Content")
 
 _encode = msgspec.json.Encoder().encode
+_decode_request = msgspec.json.Decoder(ReemitRequest).decode
 _decode_began = msgspec.json.Decoder(Began).decode
+_decode_watermark = msgspec.json.Decoder(Watermark).decode
 
 
 def control_topic(topic: str) -> str:
@@ -69,12 +76,7 @@ def reemit_record(request: ReemitRequest) -> tuple[Lane, Outgoing]:
 
 def reemit_request(record: Record) -> ReemitRequest | None:
     """The request in a record, None where it is none that can be read."""
-    if header(record.headers, "type") != REEMIT:
-        return None
-    try:
-        return msgspec.json.decode(record.value, type=ReemitRequest)
-    except msgspec.DecodeError:
-        return None
+    return _said(record, REEMIT, _decode_request)
 
 
 def began_fact(former: Mark) -> FramedFact:
@@ -84,13 +86,8 @@ def began_fact(former: Mark) -> FramedFact:
 
 def told_before(record: Record) -> Mark | None:
     """What a record that begins an incarnation says of the one before, None for any other record."""
-    if header(record.headers, "type") != BEGAN:
-        return None
-    try:
-        began = _decode_began(record.value)
-    except msgspec.DecodeError:
-        return None
-    return Mark(began.incarnation, began.seq)
+    began = _said(record, BEGAN, _decode_began)
+    return None if began is None else Mark(began.incarnation, began.seq)
 
 
 def watermark_record(position: Position, watermark: Watermark) -> Outgoing:
@@ -106,9 +103,13 @@ def told_record(position: Position) -> Outgoing:
 
 def watermark_of(record: Record) -> Watermark | None:
     """The watermark in a record, None where it is none that can be read."""
-    if header(record.headers, "type") != WATERMARK:
+    return _said(record, WATERMARK, _decode_watermark)
+
+
+def _said(record: Record, name: str, decode: Callable[[bytes], Content]) -> Content | None:
+    if header(record.headers, "type") != name:
         return None
     try:
-        return msgspec.json.decode(record.value, type=Watermark)
-    except msgspec.DecodeError:
+        return parsed(decode, record.value)
+    except UnreadableError:
         return None

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from shared.contracts.envelope import Event, derived_id
+from shared.contracts.reading import LONGEST_NAME, UnreadableError, parsed
 from shared.messaging.broker import Record
 from shared.messaging.frames import unpack_due, unpack_record
 from shared.messaging.layout import Layout
@@ -39,15 +40,19 @@ def from_record(kind: ActorKind, number: int, record: Record) -> Input | None:
         event = kind.decode(record)
         owner = kind.owner_of(event) if event is not None else ""
     except Rejected as refusal:
-        return Input(number, _key_of(record), refused=refusal, record=record)
+        return Input(number, _debtor_named_by(kind, record), refused=refusal, record=record)
     except Exception as error:  # noqa: BLE001  # whatever bytes do to a decoder must cost one event, not the lane
         unreadable = Rejected(f"{type(error).__name__} while reading")
-        return Input(number, _key_of(record), refused=unreadable, record=record)
+        return Input(number, _debtor_named_by(kind, record), refused=unreadable, record=record)
     return None if event is None else Input(number, owner, event=event, record=record)
 
 
-def _key_of(record: Record) -> str:
-    return without_nul((record.key or b"").decode("utf-8", "replace"))
+def _debtor_named_by(kind: ActorKind, record: Record) -> str:
+    """The debtor that the key of an unreadable record names; none at an edge, where keys are the bank's own affair."""
+    key = record.key or b""
+    if kind.is_edge or len(key) > LONGEST_NAME:
+        return ""
+    return without_nul(key.decode("utf-8", "replace"))
 
 
 def without_nul(text: str) -> str:
@@ -74,10 +79,10 @@ def from_due(kind: ActorKind, due: DueRow, now: datetime) -> Input:
 def from_command(kind: ActorKind, command: Command) -> Input:
     """A command as an event; one that does not fit its type is refused."""
     try:
-        body: Any = msgspec.json.decode(command.body, type=kind.commands[command.name])
+        body: Any = parsed(msgspec.json.Decoder(kind.commands[command.name]).decode, command.body)
     except KeyError:
         return Input(command.number, refused=Rejected("no such command", field="name"), command=command)
-    except msgspec.DecodeError as error:
+    except UnreadableError as error:
         return Input(command.number, refused=Rejected(str(error), field="body"), command=command)
     event = Event(
         id=command.id,

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import OffsetOutOfRangeError, TopicAlreadyExistsError, for_code
 
+from shared.contracts.reading import LAST_YEAR
 from shared.messaging.broker import BrokerUnavailableError, Lane, OffsetGoneError, Outgoing, Record, TopicSpec
 from shared.messaging.kafka_clients import (
     CONSUMER,
@@ -31,6 +32,8 @@ _POLL_SECONDS: Final = 0.05
 _LISTEN_SECONDS: Final = 1.0
 _SILENT_SECONDS: Final = 5.0
 """A lane that the broker has not answered for so long is asked about; live ones are answered every 0.25 s."""
+
+_LAST_INSTANT: Final = int(datetime(LAST_YEAR, 12, 31, tzinfo=UTC).timestamp() * 1000)
 
 
 class KafkaBroker:
@@ -329,8 +332,13 @@ def _all_led(topics: Sequence[TopicSpec], found: Mapping[str, Sequence[Mapping[s
 
 def _records_of(lane: Lane, messages: Sequence[Any]) -> Iterator[Record]:
     for message in messages:
-        at = datetime.fromtimestamp(message.timestamp / 1000, UTC)
-        yield Record(lane, message.offset, message.key, message.value or b"", message.headers, at)
+        headers = tuple((name, value or b"") for name, value in message.headers)
+        yield Record(lane, message.offset, message.key, message.value or b"", headers, _instant(message.timestamp))
+
+
+def _instant(milliseconds: int) -> datetime:
+    """The instant of a record; whoever writes one sets it as they like, so what no calendar holds is moved into it."""
+    return datetime.fromtimestamp(min(max(milliseconds, 0), _LAST_INSTANT) / 1000, UTC)
 
 
 def _partitions_of(lanes: Sequence[Lane]) -> list[Any]:

@@ -20,7 +20,10 @@ from shared.messaging.store import Gap, Mark, Source, Standing
 
 LANE_HEADER = "lane"
 WATERMARK_HEADER = "told-up-to"
-_POSITION = re.compile(r"([^ \x00]+/[0-9]{1,9}) ([0-9]{1,9}) ([0-9]{1,18})")
+SOURCE = r"[^ \x00]{1,200}/[0-9]{1,9}"
+"""What a source's name looks like; it is part of a key in the database, which holds no endless ones."""
+
+_POSITION = re.compile(rf"({SOURCE}) ([0-9]{{1,9}}) ([0-9]{{1,18}})")
 
 
 class Position(NamedTuple):

@@ -20,6 +20,7 @@ COLUMNS: Final = ("ID", "MONTHS_BALANCE", "STATUS")
 STATUSES: Final = "012345CX"
 OLDEST_MONTH: Final = -600
 LONGEST_LINE: Final = 10_000
+METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ACCOUNT = re.compile(r"[A-Za-z0-9._:/@+\-]{1,100}", re.ASCII)
 _MONTH = re.compile(r"0|-[1-9][0-9]{0,8}", re.ASCII)
 
@@ -146,6 +147,8 @@ def _opened(path: Path) -> Iterator[IO[str]]:
         names = [name for name in archive.namelist() if name.lower().endswith(".csv") and "__MACOSX" not in name]
         if len(names) != 1:
             raise PanelFileError(path, f"holds {len(names)} .csv files instead of one")
+        if archive.getinfo(names[0]).compress_type not in METHODS:
+            raise PanelFileError(path, "is packed in a way other than stored or deflated")
         with archive.open(names[0]) as packed, TextIOWrapper(packed, encoding="utf-8-sig", newline="") as file:
             yield file
 

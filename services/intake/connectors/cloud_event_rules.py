@@ -1,4 +1,4 @@
-"""What the bank's events must keep beyond their types, and how a refusal is worded without showing a value."""
+"""What the bank's events must keep beyond their types."""
 
 import re
 from collections.abc import Mapping
@@ -16,10 +16,8 @@ from shared.contracts.core_banking import (
     PaymentPosted,
     PaymentReversed,
 )
+from shared.contracts.reading import FIRST_YEAR, LAST_YEAR
 from shared.service import Rejected
-
-FIRST_YEAR, LAST_YEAR = 1970, 2199
-"""No loan lies outside; far from the ends of the calendar, so that adding days or an offset never overflows."""
 
 MAX_PARTY = 128
 
@@ -32,16 +30,6 @@ _DATES: Mapping[type, tuple[str, ...]] = {
     BusinessDateAdvanced: ("business_date",),
 }
 _CONTROL = re.compile(r"[\x00-\x1f]")
-_PLACE = re.compile(r" - at `\$\.?(?P<field>[^`]*)`$")
-_MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
-_SAFE_RULES = (
-    "Expected ",
-    "Invalid RFC3339",
-    "Integer value out of range",
-    "Number out of range",
-    "JSON is malformed",
-    "Input data was truncated",
-)
 
 
 def check(data: Any, raw: bytes) -> None:
@@ -63,19 +51,6 @@ def check_year(value: date | None, field: str) -> None:
 def is_party(party_id: str) -> bool:
     """Whether a text is a party id that a valid event could carry."""
     return 0 < len(party_id) <= MAX_PARTY and not _CONTROL.search(party_id)
-
-
-def explained(message: str) -> tuple[str, str]:
-    """A decoder's complaint as (rule, field); what could repeat a value is replaced."""
-    place = _PLACE.search(message)
-    field = place["field"] if place else ""
-    rule = message[: place.start()] if place else message
-    missing = _MISSING.match(rule)
-    if missing:
-        return "is required", f"{field}.{missing['field']}" if field else missing["field"]
-    if rule.startswith("Invalid enum value"):
-        return "is not one of the known values", field
-    return (rule if rule.startswith(_SAFE_RULES) else "is not valid"), field
 
 
 def _check_instalments(instalments: tuple[Instalment, ...]) -> None:

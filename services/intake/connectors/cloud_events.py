@@ -19,6 +19,7 @@ from shared.contracts import catalogue, core_banking
 from shared.contracts.core_banking import DebtorUpdated
 from shared.contracts.envelope import Event, Fact, derived_id
 from shared.contracts.ingress import ProfileReceived
+from shared.contracts.reading import UnreadableError, parsed
 from shared.messaging.broker import Headers, Outgoing, Record
 from shared.service import Rejected
 from shared.vault import Vault
@@ -259,13 +260,7 @@ def _instant(text: str) -> datetime:
 
 
 def _parsed(decoder: msgspec.json.Decoder[Decoded], data: bytes) -> Decoded:
-    """Decode JSON; whatever the decoder objects to becomes a field and a rule. Raises Rejected."""
     try:
-        return decoder.decode(data)
-    except msgspec.DecodeError as error:
-        reason, field = rules.explained(str(error))
-    except UnicodeError:
-        reason, field = "the JSON is not UTF-8", ""
-    except RecursionError:
-        reason, field = "the JSON is nested too deeply", ""
-    raise Rejected(reason, field=field)
+        return parsed(decoder.decode, data)
+    except UnreadableError as error:
+        raise Rejected(error.reason, field=error.field) from None

@@ -1,0 +1,24 @@
+"""What callers send, where the framework would take more than the description says."""
+
+import re
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+NO_NUL = r"^[^\x00]*$"
+"""The pattern of a text that a database can be asked for."""
+
+
+def _iso(value: Any) -> Any:
+    """Let a date through, or the text of one: the framework alone would take numbers as seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and _DATE.fullmatch(value)):
+        return value
+    raise PydanticCustomError("date_iso", "Input should be a date as YYYY-MM-DD")
+
+
+IsoDate = Annotated[date, BeforeValidator(_iso, json_schema_input_type=date)]
+"""A date as ISO 8601 writes it."""

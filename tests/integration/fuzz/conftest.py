@@ -1,0 +1,50 @@
+"""The whole product, running, with the book of a small bank in it and events that it could not read."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.contracts import core_banking
+from shared.messaging.broker import Lane, Outgoing
+from shared.messaging.embedded_log import EmbeddedLog
+from shared.postgres import databases
+from shared.postgres.server import PostgresServer
+from tests.integration.live.conftest import home
+from tests.integration.live.process import Product, eventually
+
+__all__ = ["home"]
+
+LOANS, DAYS = "150", "8"
+
+
+@pytest.fixture(scope="module")
+def product(home: Path) -> Iterator[Product]:
+    """A demo of a few days, kept running: cases, plans, matters, history, dead letters, all workers at work."""
+    demo = Product(home, ("demo", "--loans", LOANS, "--days", DAYS, "--seed", "1"))
+    demo.start()
+    assert demo.process is not None
+    try:
+        assert demo.process.wait(150) == 0, demo.said()
+    finally:
+        demo.clean_up()
+    (home / "data" / "demo").rename(home / "data" / "up")
+    product = Product(home, settings={"FAIRDUE_WATCHDOG_SECONDS": "600"})
+    product.start()
+    try:
+        product.await_ready()
+        asyncio.run(_say_nonsense(PostgresServer(home / "data" / "up" / "postgres")))
+        eventually(lambda: product.get("intake", "/v1/dead-letters").json()["items"])
+        yield product
+    finally:
+        product.clean_up()
+
+
+async def _say_nonsense(server: PostgresServer) -> None:
+    """Put records that nobody can read on the public topic, behind the back of REST."""
+    log = await EmbeddedLog.open(server.dsn(databases.BROKER, databases.BROKER))
+    writer = await log.writer()
+    await writer.append({Lane(core_banking.TOPIC, 0): [Outgoing(None, b"{", ())] * 5})
+    await writer.close()
+    await log.close()

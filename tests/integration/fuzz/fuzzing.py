@@ -1,0 +1,156 @@
+"""Schemathesis against a running service, as one of its callers: what it asked, and what was wrong with the answers."""
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import StopReason, events, from_schema
+
+from tests.integration.live.process import TOKENS, Product
+
+NOBODY, BANK = "nobody", "core_bank"
+FOR_THE_BANK_ALONE = {"include-name": "POST /v1/loan-events", "phases": {"coverage": {"enabled": False}}}
+"""Its body has so many parts that a refusal for each of them takes longer than all the rest."""
+
+SEED = 20_260
+EXAMPLES = os.environ.get("FAIRDUE_API_EXAMPLES")
+"""How many examples per operation and phase; a few for CI, more by `make fuzz-api`."""
+
+SECONDS = 12 * 3600 if EXAMPLES else 170
+"""Longer than a test may take; on two idle cores all of them together take less."""
+
+EXCUSED: dict[tuple[str, str], str] = {
+    ("invalid-input", "after"): "a cursor is opaque: that only one we gave is taken, no schema can say",
+    ("invalid-input", "from_month"): "that one month must not be after another, no schema can say",
+    ("invalid-event", ""): "dates of no loan, an instalment twice, control characters: rules across an event",
+    ("key-already-used", ""): "whether a key was used depends on what was asked before",
+}
+"""Kinds of problem, and their fields ("" for any), with which a request that fits its schema may be refused."""
+
+
+@dataclass
+class Fuzzed:
+    """What came of it."""
+
+    statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
+    wrong: dict[tuple[str, str], str] = field(default_factory=dict)
+    stopped: StopReason | None = None
+
+    @property
+    def asked(self) -> int:
+        return sum(self.statuses.values())
+
+    def codes(self) -> dict[int, int]:
+        """How many answers of each status."""
+        counted: Counter[int] = Counter()
+        for (_, code), number in self.statuses.items():
+            counted[code] += number
+        return dict(sorted(counted.items()))
+
+    def unreached(self) -> set[str]:
+        """The questions that never got an answer but refusals: of those, nothing is known."""
+        answered = {operation for operation, code in self.statuses if code == 200}
+        return {operation for operation, _ in self.statuses if operation.startswith("GET ")} - answered
+
+
+def fuzzed(product: Product, service: str, role: str, examples: int) -> Fuzzed:
+    """Ask everything that a service's description offers, well and badly, as a role."""
+    found = Fuzzed()
+    for event in from_schema(_schema(product, service, role, examples)).execute():
+        if isinstance(event, events.ScenarioFinished):
+            _take(found, event)
+        elif isinstance(event, events.NonFatalError | events.FatalError):
+            found.wrong["schemathesis", type(event).__name__] = str(event)
+        elif isinstance(event, events.EngineFinished):
+            found.stopped = event.stop_reason
+    return found
+
+
+def _schema(product: Product, service: str, role: str, examples: int) -> Any:
+    url = product.url(service, "")
+    settings: dict[str, Any] = {
+        "seed": SEED,
+        "cache": {"enabled": False},
+        "base-url": url,
+        "request-timeout": 60,
+        "continue-on-failure": True,
+        "generation": {"max-examples": int(EXAMPLES or examples), "deterministic": not EXAMPLES},
+        "phases": {"stateful": {"enabled": bool(EXAMPLES) or examples > 1}},
+        **_known_ids(product, service),
+        "operations": [] if role == BANK else [FOR_THE_BANK_ALONE],
+    }
+    if role != NOBODY:
+        settings["auth"] = {"openapi": {"HTTPBearer": {"bearer": TOKENS[role]}}}
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=SchemathesisConfig.from_dict(settings))
+    schema.hook(filter_failure)
+    return schema
+
+
+def _known_ids(product: Product, service: str) -> dict[str, Any]:
+    """Ids that are there, to be asked for more often than not: made-up ones only ever find nothing."""
+    cases = product.get("intake", "/v1/cases").json()["items"]
+    letters = product.get(service, "/v1/dead-letters").json()["items"]
+    known = {
+        "debtor_id": [case["debtor_id"] for case in cases[:5]],
+        "letter_id": [letter["id"] for letter in letters],
+        "kind": ["lane", "ingress", "allocator"],
+    }
+    there = {name: values for name, values in known.items() if values}
+    return {
+        "dictionaries": {name: {"values": values} for name, values in there.items()},
+        "parameters": {f"path.{name}": {"dictionary": name, "probability": 0.6} for name in there},
+    }
+
+
+def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
+    """Whether a failure is one: a refusal may be excused, an error of the server or a wrong form never."""
+    return not (type(failure).__name__ == "RejectedPositiveData" and _is_excused(response))
+
+
+def _is_excused(response: Any) -> bool:
+    if response.status_code != 422:
+        return False
+    problem = json.loads(response.content)
+    kind = problem["type"].removeprefix("urn:fairdue:problem:")
+    return (kind, problem.get("field")) in EXCUSED or (kind, "") in EXCUSED
+
+
+def _take(found: Fuzzed, event: events.ScenarioFinished) -> None:
+    recorder = event.recorder
+    for case_id, interaction in recorder.interactions.items():
+        if interaction.response is not None:
+            case = recorder.cases.get(case_id)
+            label = case.value.operation.label if case else recorder.label or ""
+            found.statuses[label, interaction.response.status_code] += 1
+    for checks in recorder.checks.values():
+        for check in checks:
+            if check.failure_info is not None:
+                failure = check.failure_info.failure
+                text = f"{failure.title}: {failure.message}\n{check.failure_info.code_sample}"
+                found.wrong.setdefault((recorder.label or "", check.name), text)
+
+
+CALLERS = ("supervisor", "operator", BANK, "agency", NOBODY)
+
+
+def examples_for(service: str, role: str) -> int:
+    """How many examples for each operation: who is refused everywhere needs few."""
+    if role == BANK and service == "intake":
+        return 4
+    return {"supervisor": 8, "operator": 2}.get(role, 1)
+
+
+def check_answers(product: Product, service: str, role: str) -> None:
+    """Fuzz a service as a role, and fail with the first request of each kind that went wrong."""
+    found = fuzzed(product, service, role, examples_for(service, role))
+    codes = found.codes()
+    print(f"{service} as {role}: {found.asked} requests, {codes}")  # noqa: T201
+    assert found.wrong == {}, "\n\n".join(f"{where}\n{what}" for where, what in found.wrong.items())
+    assert found.stopped is StopReason.COMPLETED
+    assert max(codes) < 500
+    if role == "supervisor":
+        assert found.unreached() <= {"GET /v1/dead-letters/{letter_id}"}, "most services have no letter to be read"
