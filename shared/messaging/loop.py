@@ -66,6 +66,7 @@ class Loop:
     ended: bool = False
     moved_at: float = field(default_factory=time.monotonic)
     _tended_at: float = float("-inf")
+    _beat_at: float = float("-inf")
     _looked_at: float = float("-inf")
     _marked_at: float = float("-inf")
     _failures: int = 0
@@ -119,14 +120,23 @@ class Loop:
         now = time.monotonic()
         if now - self._tended_at < self.pace.lease / 4:
             return
-        await self.leases.beat()
+        await self._beat()
         wanted = await self.leases.wanted(await self._actors(), list(self.worker.standings))
         if wanted.give_up:
             await self.worker.flush()
             await self.worker.give_up(wanted.give_up)
         if wanted.take:
-            await self.worker.take(wanted.take)
+            await self.worker.take(wanted.take, self._keep_the_lease)
         self._tended_at = now
+
+    async def _beat(self) -> None:
+        await self.leases.beat()
+        self._beat_at = time.monotonic()
+
+    async def _keep_the_lease(self) -> None:
+        """Beat on while actors are taken: who seems dead by then loses them to others, and they to it, for ever."""
+        if time.monotonic() - self._beat_at >= self.pace.lease / 4:
+            await self._beat()
 
     async def _actors(self) -> int:
         return await actors_of(self.worker.kind, self.broker)

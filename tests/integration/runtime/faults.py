@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, Outgoing, Reader, Record, TopicSpec, Writer
 from shared.messaging.postgres_store import PostgresStore
-from shared.messaging.store import StoreUnavailableError, Transaction
+from shared.messaging.store import Standing, StoreUnavailableError, Transaction
 
 Commit = Callable[[], Awaitable[None]]
 
@@ -31,6 +31,15 @@ class FaultyStore(PostgresStore):
         """Lose the connection, as when a cable is pulled."""
         if self._connection is not None:
             self._connection.terminate()
+
+
+class SlowStore(PostgresStore):
+    """A store that needs a while for every actor that is taken."""
+
+    async def acquire(self, number: int, owner: str) -> Standing:
+        """Acquire, slowly."""
+        await asyncio.sleep(0.15)
+        return await super().acquire(number, owner)
 
 
 class _Bent:

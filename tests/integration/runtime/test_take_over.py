@@ -10,7 +10,7 @@ from shared.messaging.reading import Reading
 from shared.messaging.store import StoreUnavailableError
 from shared.messaging.worker import Worker
 from shared.service import SHARDS
-from tests.integration.runtime.faults import Commit, FaultyStore, Frozen, commit_lost, reply_lost
+from tests.integration.runtime.faults import Commit, FaultyStore, Frozen, SlowStore, commit_lost, reply_lost
 from tests.integration.runtime.rig import Rig, eventually
 from tests.unit.messaging.toy import OUT
 
@@ -139,6 +139,19 @@ async def test_two_workers_share_the_shards_and_one_dies(rig: Rig) -> None:
         await asyncio.gather(task, return_exceptions=True)
         await rig.say_much(60)
         await eventually(rig.exact)
+
+
+async def test_a_worker_that_takes_long_to_take_its_actors_keeps_its_lease(rig: Rig) -> None:
+    slow, lease = rig.worker(rig.first, "slow", store=SlowStore(rig.first.dsn, "lane")), 3.0
+    ages: list[float] = []
+
+    async def all_taken() -> bool:
+        ages.append(await rig.first.value("SELECT coalesce(max(extract(epoch FROM now() - beat)), 0) FROM worker"))
+        return await holders(rig, {"slow": SHARDS})
+
+    async with rig.running(slow, rig.first, lease=lease):
+        await eventually(all_taken)
+    assert max(ages) < lease
 
 
 async def holders(rig: Rig, expected: dict[str, int]) -> bool:
