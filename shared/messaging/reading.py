@@ -1,5 +1,6 @@
 """Reads some of a worker's topics from where its actors stand, and follows when they change."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, OffsetGoneError, Reader, Record
@@ -32,6 +33,7 @@ class Reading:
         """Read on, lane by lane in order. Raises BrokerUnavailableError; then the reader is opened anew."""
         try:
             if not await self.lanes() or self._reader is None:
+                await asyncio.sleep(wait)  # without it, a worker that holds nothing would never let others have the loop
                 return ()
             records = await self._reader.fetch(limit, wait)
         except OffsetGoneError as error:

@@ -154,6 +154,15 @@ async def test_a_worker_that_takes_long_to_take_its_actors_keeps_its_lease(rig: 
     assert max(ages) < lease
 
 
+async def test_a_worker_that_holds_nothing_leaves_the_loop_to_others(rig: Rig) -> None:
+    idle = rig.worker(rig.first, "idle")
+    reading = Reading(idle, rig.log, idle.kind.inputs)
+    await reading.fetch(1000, 0.01)
+    others = asyncio.create_task(asyncio.sleep(0))
+    await reading.fetch(1000, 0.01)
+    assert others.done()
+
+
 async def holders(rig: Rig, expected: dict[str, int]) -> bool:
     return await rig.first.holders() == expected
 
