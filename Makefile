@@ -4,6 +4,7 @@
 # make replay  a real card panel                                   FILE=credit_record.zip ACCOUNTS=n BROKER=kafka OUT=roll.csv
 # make kafka   a real Kafka broker, left running; Ctrl-C ends it
 # make migrate the databases of the services, brought up to date
+# make chaos   faults on the real processes, then the verdict      MINUTES=60 SEED=1 BROKERS=1 (or 3); QUICK=1: one of each
 # make lint    format, rules, types, import contracts
 
 LOANS ?= 5000
@@ -11,9 +12,11 @@ DAYS ?= 60
 SEED ?= 1
 PYTHON ?= python3
 WORKERS ?= 2
+MINUTES ?= 60
+BROKERS ?= 1
 RUN = .venv/bin/python -m services
 
-.PHONY: install demo up replay kafka migrate test lint
+.PHONY: install demo up replay kafka migrate test chaos lint
 
 install: .venv/installed
 	@:
@@ -35,6 +38,9 @@ migrate: install
 
 test: install
 	@.venv/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
+
+chaos: install
+	@.venv/bin/python -m tests.chaos --minutes "$(MINUTES)" --seed "$(SEED)" --brokers "$(BROKERS)" $(if $(QUICK),--quick)
 
 lint: install
 	@.venv/bin/ruff format --check .

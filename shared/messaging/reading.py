@@ -33,7 +33,9 @@ class Reading:
         """Read on, lane by lane in order. Raises BrokerUnavailableError; then the reader is opened anew."""
         try:
             if not await self.lanes() or self._reader is None:
-                await asyncio.sleep(wait)  # without it, a worker that holds nothing would never let others have the loop
+                await asyncio.sleep(
+                    wait
+                )  # without it, a worker that holds nothing would never let others have the loop
                 return ()
             records = await self._reader.fetch(limit, wait)
         except OffsetGoneError as error:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ LONGEST = 24 * 60
 def main(arguments: Sequence[str]) -> int:
     """Run it; 0 where every invariant holds and everything was put to the test, else 1; 2 for wrong arguments."""
     chosen = _parser().parse_args(arguments)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of faults comes to us as errors
     if reason := missing():
         sys.stderr.write(f"chaos: Kafka cannot run here: {reason}\n")
         return 2

@@ -1,4 +1,4 @@
-"""Invariant 1: every event that was accepted from the bank is applied, waits for its loan, or lies in the dead letters."""
+"""Invariant 1: every event that was accepted from the bank is applied, waits for its loan, or is buried."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -42,9 +42,7 @@ class Books:
     @classmethod
     async def of(cls, evidence: Evidence) -> "Books":
         """Read them."""
-        payments = await evidence.rows(
-            "intake", "SELECT loan_id, payment_id, amount, heard, reversed_at FROM payment"
-        )
+        payments = await evidence.rows("intake", "SELECT loan_id, payment_id, amount, heard, reversed_at FROM payment")
         loans = await evidence.rows("intake", "SELECT loan_id, base, closed_at FROM loan")
         profiles = await evidence.rows("intake", "SELECT debtor_id, updated_at FROM debtor_profile")
         ((lanes, stands_on),) = await evidence.rows(
@@ -56,10 +54,10 @@ class Books:
         waiting = await evidence.rows("intake", "SELECT event_id FROM loan_parked")
         vault = Vault(evidence.installation.key)
         return cls(
-            payments={(loan, payment): tuple(rest) for loan, payment, *rest in payments},  # type: ignore[misc]
+            payments={(loan, payment): tuple(rest) for loan, payment, *rest in payments},
             snapshots={loan: date.fromisoformat(json.loads(base)["as_of"]) for loan, base, _ in loans if base},
             closings={loan: closed_at for loan, _, closed_at in loans if closed_at},
-            profiles=dict(profiles),  # type: ignore[arg-type]
+            profiles=dict(profiles),
             stands_on=stands_on,
             waiting=frozenset(event_id for (event_id,) in waiting),
             pseudonym=lambda party: vault.pseudonym(LENDER, party),
@@ -72,10 +70,8 @@ class Books:
 
     def _shows(self, fact: Any) -> bool:
         match fact:
-            case PaymentPosted():
-                return self.payments.get((fact.loan_id, fact.payment_id), (0, False, None))[:2] == (fact.amount, True)
-            case PaymentReversed():
-                return self.payments.get((fact.loan_id, fact.payment_id), (0, False, None))[2] == fact.reversed_at
+            case PaymentPosted() | PaymentReversed():
+                return self._payment_shows(fact)
             case LoanOverdue():
                 return self.snapshots.get(fact.loan_id, date.min) >= fact.as_of
             case LoanClosed():
@@ -83,10 +79,13 @@ class Books:
             case DebtorUpdated():
                 debtor_id = self.pseudonym(fact.party_id)
                 return debtor_id in self.profiles and self.profiles[debtor_id] >= fact.updated_at
-            case BusinessDateAdvanced():
-                return self.stands_on >= fact.business_date
-            case _:
-                return False
+        return isinstance(fact, BusinessDateAdvanced) and self.stands_on >= fact.business_date
+
+    def _payment_shows(self, fact: PaymentPosted | PaymentReversed) -> bool:
+        amount, heard, reversed_at = self.payments.get((fact.loan_id, fact.payment_id), (0, False, None))
+        if isinstance(fact, PaymentReversed):
+            return reversed_at == fact.reversed_at
+        return (amount, heard) == (fact.amount, True)
 
 
 async def applied_or_buried(evidence: Evidence) -> Finding:

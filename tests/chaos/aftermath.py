@@ -13,7 +13,14 @@ from tests.chaos.installation import Installation
 from tests.chaos.settling import settled, told
 from tests.chaos.waiting import eventually
 
-TOPICS = ("intake.ingress", "intake.events", "segmentation.events", "outreach.events", "outreach.allocations", "legal.events")
+TOPICS = (
+    "intake.ingress",
+    "intake.events",
+    "segmentation.events",
+    "outreach.events",
+    "outreach.allocations",
+    "legal.events",
+)
 AGAIN = 40
 """How many records of each lane are told again."""
 

@@ -31,7 +31,7 @@ CONSUMERS = (
 
 
 async def kill_broker(stage: Stage, chance: random.Random) -> str:
-    """kill -9 of a broker, and its start. Where others are left, the bank must be served meanwhile."""
+    """Kill -9 of a broker, and its start. Where others are left, the bank must be served meanwhile."""
     nodes = stage.installation.brokers.nodes
     with stage.holding("broker"):
         node = chance.choice(nodes)
@@ -197,8 +197,6 @@ async def _administering(stage: Stage) -> AsyncIterator[Any]:
         yield admin
     finally:
         await admin.close()
-
-
 
 
 FAULTS = (

@@ -10,6 +10,7 @@ import psutil
 
 from shared.settings import SERVICES
 from tests.chaos.parts import Part
+from tests.chaos.process_faults import thawed_after_take_over
 from tests.chaos.stage import Fault, Stage
 from tests.chaos.waiting import NotHereError
 
@@ -18,8 +19,9 @@ SELECT pid, application_name, state FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND usename = current_database()
 """
 WAITING = """
-SELECT pid, client_port FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'fairdue %'
-    AND wait_event_type = 'Lock' AND pid IN (SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'history'::regclass)
+SELECT pid, client_port FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE 'fairdue %' AND wait_event_type = 'Lock'
+    AND pid IN (SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'history'::regclass)
 """
 
 
@@ -62,8 +64,6 @@ async def freeze_in_transaction(stage: Stage, chance: random.Random) -> str:
     with stage.holding("postgres", *(part.name for part in workers)):
         await stage.until_held(service)
         part = await _caught_in_transaction(stage, service, workers)
-        from tests.chaos.faults import thawed_after_take_over  # noqa: PLC0415  # the table there names this fault
-
         return "in a transaction: " + await thawed_after_take_over(stage, part)
 
 
@@ -118,8 +118,6 @@ async def fill_disk(stage: Stage, _chance: random.Random) -> str:
         await asyncio.to_thread(server.start)
         await stage.until_held()
     return "the server had to be started again" if crashed else "the server stayed"
-
-
 
 
 FAULTS = (

@@ -1,4 +1,4 @@
-"""A whole installation of the product for a run: PostgreSQL, Kafka behind proxies, and the processes of five services."""
+"""A whole installation of the product: PostgreSQL, Kafka behind proxies, and the processes of five services."""
 
 import asyncio
 import base64
@@ -93,8 +93,7 @@ class Installation:
     @classmethod
     async def start(cls, seed: int, brokers: int, *, few: bool = False) -> "Installation":
         """Start all of it, and wait until every process says that it is ready. `few`: two processes for REST alone."""
-        folder = Path(tempfile.mkdtemp(prefix="fairdue-chaos-"))
-        folder.chmod(0o755)
+        folder = _folder()
         chance = random.Random(seed)
         tokens = {role: f"{role}-{chance.getrandbits(128):032x}" for role in ROLES}
         disk = SmallDisk(folder / "disk")
@@ -131,7 +130,9 @@ class Installation:
         self.postgres.restart()
 
     def _parts_of(self, service: str) -> list[Part]:
-        roles = [] if self.few and service not in BY_REST else [("api", ("api",))]
+        roles: list[tuple[str, tuple[str, ...]]] = []
+        if service in BY_REST or not self.few:
+            roles.append(("api", ("api",)))
         roles += [(f"worker-{n}", ("api", "worker")) for n in range(1, WORKERS[service] + 1)]
         return [self._part(f"{service}-{name}", service, each) for name, each in roles]
 
@@ -192,7 +193,9 @@ class Installation:
         """Actors that no process of now works for."""
         alive = [f"-{part.pid}/{service}/" for part in self.workers if part.service == service and not part.frozen]
         actors = await self.rows(service, "SELECT kind, number, owner FROM actor")
-        return [each for each in actors if not any(name in (each[2] or "") for name in alive)] or ([] if actors else [()])
+        return [each for each in actors if not any(name in (each[2] or "") for name in alive)] or (
+            [] if actors else [()]
+        )
 
     async def is_held(self, *services: str) -> bool:
         """Whether every actor of these services, or of all, has a living worker."""
@@ -219,3 +222,10 @@ class Installation:
         """Forget it all."""
         self.disk.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _folder() -> Path:
+    """A folder that a server's account can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="fairdue-chaos-"))
+    folder.chmod(0o755)
+    return folder

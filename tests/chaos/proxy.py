@@ -1,4 +1,4 @@
-"""A TCP proxy before a broker, on a thread of its own: it delays what the broker answers, cuts and refuses connections."""
+"""A TCP proxy before a broker, on a thread of its own: it delays answers, cuts and refuses connections."""
 
 import asyncio
 import contextlib
@@ -77,8 +77,9 @@ class Proxy:
         both = {writer, target_writer}
         self._open |= both
         try:
-            ways = (self._forth(reader, target_writer), self._back(target_reader, writer))
-            await asyncio.wait([asyncio.create_task(way) for way in ways], return_when=asyncio.FIRST_COMPLETED)
+            waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+            forth, back = self._forth(reader, target_writer), self._back(target_reader, waiting)
+            await _first_of(forth, back, self._deliver(waiting, writer))
         finally:
             self._open -= both
             for each in both:
@@ -90,17 +91,12 @@ class Proxy:
                 writer.write(data)
                 await writer.drain()
 
-    async def _back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """What the broker says, each piece after the latency: they wait side by side, as on a long line."""
-        waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
-        sending = asyncio.create_task(self._deliver(waiting, writer))
-        try:
-            with contextlib.suppress(OSError):
-                while data := await reader.read(CHUNK):
-                    self.answered += 1
-                    waiting.put_nowait((self._loop.time() + self.latency, data))
-        finally:
-            sending.cancel()
+    async def _back(self, reader: asyncio.StreamReader, waiting: "asyncio.Queue[tuple[float, bytes]]") -> None:
+        """What the broker says, each piece due after the latency: they wait side by side, as on a long line."""
+        with contextlib.suppress(OSError):
+            while data := await reader.read(CHUNK):
+                self.answered += 1
+                waiting.put_nowait((self._loop.time() + self.latency, data))
 
     async def _deliver(self, waiting: "asyncio.Queue[tuple[float, bytes]]", writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -111,3 +107,14 @@ class Proxy:
                     await asyncio.sleep(late)
                 writer.write(data)
                 await writer.drain()
+
+
+async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
+    """Run until the first of them ends, and end the others."""
+    tasks = [asyncio.create_task(way) for way in ways]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

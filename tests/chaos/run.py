@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from shared.messaging.broker import Lane
@@ -17,8 +17,8 @@ from tests.chaos.evidence import Evidence
 from tests.chaos.installation import Installation
 from tests.chaos.plan import Plan
 from tests.chaos.settling import SETTLES_WITHIN, settled, standing_still
-from tests.chaos.stage import Clock, Stage
 from tests.chaos.staff import Staff
+from tests.chaos.stage import Clock, Stage
 from tests.chaos.topics import Topics
 from tests.chaos.transport import sampled
 from tests.chaos.waiting import AWAY
@@ -130,10 +130,8 @@ async def _under_load(evidence: Evidence, coverage: Coverage, clock: Clock) -> A
 
 async def _keep_sampling(evidence: Evidence) -> None:
     while True:
-        try:
+        with suppress(*AWAY):
             await sampled(evidence)
-        except AWAY:
-            pass
         await asyncio.sleep(SAMPLE_EVERY)
 
 

@@ -92,7 +92,7 @@ async def unrest(installation: Installation) -> str:
 
 
 async def _behind(installation: Installation) -> list[Any]:
-    """Facts that are not read yet. Of what comes while we look, watermarks and requests, only the last is waited for."""
+    """Lanes that are not read to their ends, but for the one record, a watermark, that may come while we look."""
     assert installation.log is not None
     cursors = [(service, *row) for service in SERVICES for row in await installation.rows(service, _CURSORS)]
     ends = await installation.log.end_offsets(sorted({Lane(row[3], row[4]) for row in cursors}))

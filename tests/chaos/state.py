@@ -65,7 +65,7 @@ def _expected(mine: dict[str, owners.Owed], loan: dict[str, Any], on: date) -> t
 async def stages_follow_from_facts(evidence: Evidence) -> Finding:
     """The stage of each open case is that of its days past due."""
     cases = await evidence.rows("intake", "SELECT debtor_id, oldest_due_on FROM collection_case WHERE status = 'open'")
-    staged = dict(await evidence.rows("segmentation", "SELECT debtor_id, stage FROM assignment"))  # type: ignore[arg-type]
+    staged = dict(await evidence.rows("segmentation", "SELECT debtor_id, stage FROM assignment"))
     on = evidence.bank.books_stand_on
     expected = {debtor_id: _stage((on - oldest).days) for debtor_id, oldest in cases}
     wrong = [(name, expected.get(name), staged.get(name)) for name in expected.keys() | staged.keys()]
@@ -114,7 +114,7 @@ async def segmentation_is_a_fold(evidence: Evidence) -> Finding:
         """SELECT DISTINCT ON (debtor_id) debtor_id, data->'case' FROM history
         WHERE case_version > 0 AND jsonb_typeof(data->'case') = 'object' ORDER BY debtor_id, case_version DESC""",
     )
-    kept = dict(await evidence.rows("segmentation", "SELECT debtor_id, summary FROM case_copy"))  # type: ignore[arg-type]
+    kept = dict(await evidence.rows("segmentation", "SELECT debtor_id, summary FROM case_copy"))
     wrong = [name for name, case in told if json.loads(kept.get(name, "null")) != json.loads(case)]
     return Finding(len(told), [*wrong, *(kept.keys() - {name for name, _ in told})])
 
@@ -131,9 +131,7 @@ async def analytics_agrees(evidence: Evidence) -> Finding:
 
 async def holds_are_wanted(evidence: Evidence) -> Finding:
     """Holds stand where legal wants them, and nowhere else: people have lifted theirs."""
-    return Finding(
-        await counting_rows(evidence, "outreach", "hold"), await wrong_holds(evidence.installation.owners)
-    )
+    return Finding(await counting_rows(evidence, "outreach", "hold"), await wrong_holds(evidence.installation.owners))
 
 
 async def no_orphans(evidence: Evidence) -> Finding:
@@ -235,7 +233,9 @@ INVARIANTS = (
             holds("legal", "every referral of a case that is known is answered", "case_copy"),
         ),
     ),
-    Invariant(21, "cases move along allowed edges, and nothing is told twice", (cases_move_along_edges, nothing_told_twice)),
+    Invariant(
+        21, "cases move along allowed edges, and nothing is told twice", (cases_move_along_edges, nothing_told_twice)
+    ),
     Invariant(
         28,
         "a step ends once, and just the scheduled ones are due",

@@ -1,6 +1,6 @@
 """Every record of every internal topic, read from its first to its last and judged on the way.
 
-What a fault is about to delete is read before: each lane is read on from where this reader stands, so it misses nothing.
+What a fault is about to delete is read before: each lane is read on from where this reader stands.
 """
 
 import re
@@ -90,4 +90,3 @@ class Topics:
     def told(self) -> dict[tuple[str, Lane], int]:
         """How many different facts each source has on each lane."""
         return {(source, lane): len(known) for (lane, source, _), known in self.bodies.items()}
-

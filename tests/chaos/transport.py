@@ -1,13 +1,11 @@
 """Invariants 1 to 12: what is told arrives once, in order, whatever died, froze or was lost on the way."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.messaging.broker import Lane
-from shared.settings import SERVICES
 from tests.chaos.acceptance import accounted_for, applied_or_buried, nothing_invented
 from tests.chaos.evidence import Check, Evidence, Finding, Invariant
-from tests.e2e.invariants import OF_EVERY_SERVICE, READERS, unheard
+from tests.e2e.invariants import OF_EVERY_SERVICE, unheard
 
 _OUTS = "SELECT kind, number, topic, partition, out_seq, acked_seq FROM lane_out"
 _MARKS = "SELECT kind, number, topic, partition, source, last_seq FROM source_mark"
@@ -67,7 +65,9 @@ async def every_record_counts_once(evidence: Evidence) -> Finding:
 
 async def public_lanes_are_read(evidence: Evidence) -> Finding:
     """The cursor of each partition of the bank's topic stands at its end."""
-    cursors = await evidence.rows("intake", "SELECT topic, partition, next_offset FROM cursor_in WHERE kind = 'ingress'")
+    cursors = await evidence.rows(
+        "intake", "SELECT topic, partition, next_offset FROM cursor_in WHERE kind = 'ingress'"
+    )
     lanes = [Lane(topic, partition) for topic, partition, _ in cursors if not topic.endswith(".control")]
     ends = await evidence.topics.log.end_offsets(lanes)
     at = {Lane(topic, partition): offset for topic, partition, offset in cursors}
@@ -110,11 +110,11 @@ async def consumers_have_heard_all(evidence: Evidence) -> Finding:
     return Finding(len(marks), await unheard(evidence.installation.owners))
 
 
-
-
 INVARIANTS = (
     Invariant(1, "every accepted event is applied or buried", (applied_or_buried, nothing_invented, accounted_for)),
-    Invariant(2, "what is accepted of a lane is all that lies on it", (every_record_counts_once, public_lanes_are_read)),
+    Invariant(
+        2, "what is accepted of a lane is all that lies on it", (every_record_counts_once, public_lanes_are_read)
+    ),
     Invariant(3, "first occurrences are dense per source and lane", (first_occurrences_are_dense,)),
     Invariant(4, "no number has two payloads", (no_two_payloads,)),
     Invariant(5, "cursors and marks never go back", (witnessed(5),)),

@@ -125,7 +125,8 @@ async def business_date(owners: Owners, lender_id: str | None = None) -> date:
 async def summary(owners: Owners, lender_id: str | None = None) -> dict[str, Any]:
     """Every figure of the summary of a run, from the databases of those who own the facts.
 
-    The book is the one lender's, or this one's."""
+    The book is the one lender's, or this one's.
+    """
     return {
         "book": {"standard": await _book(owners, lender_id)},
         "cases": await _cases(owners),
