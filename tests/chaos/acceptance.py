@@ -79,7 +79,8 @@ class Books:
             case DebtorUpdated():
                 debtor_id = self.pseudonym(fact.party_id)
                 return debtor_id in self.profiles and self.profiles[debtor_id] >= fact.updated_at
-        return isinstance(fact, BusinessDateAdvanced) and self.stands_on >= fact.business_date
+            case _:
+                return isinstance(fact, BusinessDateAdvanced) and self.stands_on >= fact.business_date
 
     def _payment_shows(self, fact: PaymentPosted | PaymentReversed) -> bool:
         amount, heard, reversed_at = self.payments.get((fact.loan_id, fact.payment_id), (0, False, None))

@@ -122,7 +122,7 @@ async def fill_disk(stage: Stage, _chance: random.Random) -> str:
 
 FAULTS = (
     Fault("kill-postgres", "kill -9 of the postmaster, or of all of PostgreSQL", 2, kill_postmaster),
-    Fault("end-backend", "a service's backend terminated", 6, end_backend),
+    Fault("end-backend", "a service's backend terminated", 3, end_backend),
     Fault("freeze-in-transaction", "SIGSTOP between the first lock and COMMIT", 1, freeze_in_transaction),
     Fault("full-disk", "no room on the database's disk", 1, fill_disk),
 )

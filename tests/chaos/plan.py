@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tests.chaos.faults import FAULTS
+from tests.chaos.process_faults import FREEZE
 from tests.chaos.stage import Clock, Fault, Stage
 from tests.chaos.waiting import NotHereError, TakenError
 
 HANDS = 2
 """Faults that are on at the same time."""
+
+ONCE_MORE = 4
+"""How often a worker is frozen again where none was fenced so far: some let go of their actors before they work."""
 
 Say = Callable[[str], None]
 
@@ -33,6 +37,10 @@ class Plan:
         chance = random.Random(self.seed)
         for fault in FAULTS:
             await self._do(fault, chance)
+        for _ in range(ONCE_MORE):
+            if all((await self.stage.coverage.counters()).values()):
+                return
+            await self._do(FREEZE, chance)
 
     async def for_minutes(self, minutes: float) -> None:
         """Several hands at once draw faults until the time is over."""

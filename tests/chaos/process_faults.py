@@ -95,10 +95,12 @@ async def freeze_without_successor(stage: Stage, chance: random.Random) -> str:
     return part.name
 
 
+FREEZE = Fault("freeze", "SIGSTOP until a successor has the actors, SIGCONT", 4, freeze_with_successor)
+
 FAULTS = (
     Fault("kill-worker", "SIGKILL to a worker", 6, kill_worker),
     Fault("kill-api", "SIGKILL to an API process", 2, kill_api),
     Fault("kill-service", "SIGKILL to all workers of a service at once", 1, kill_all_of_a_service),
-    Fault("freeze", "SIGSTOP until a successor has the actors, SIGCONT", 4, freeze_with_successor),
+    FREEZE,
     Fault("freeze-alone", "SIGSTOP to an only worker until its lease is over, SIGCONT", 2, freeze_without_successor),
 )
