@@ -100,7 +100,7 @@ class Loop:
             await self._back_off(f"{type(error).__name__}: {error}", stopping)
 
     def _recovered(self) -> None:
-        if self.trouble and self.worker.standings:
+        if self.trouble:
             log.info("working", worker=self.worker.name, actors=len(self.worker.standings))
             self.trouble = ""
         self._failures = 0

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
 from shared.messaging.broker import Lane
+from shared.messaging.loop import Loop
+from shared.messaging.postgres_store import PostgresStore
 from shared.messaging.reading import Reading
 from shared.messaging.store import StoreUnavailableError
 from shared.messaging.worker import Worker
@@ -152,6 +155,24 @@ async def test_a_worker_that_takes_long_to_take_its_actors_keeps_its_lease(rig: 
     async with rig.running(slow, rig.first, lease=lease):
         await eventually(all_taken)
     assert max(ages) < lease
+
+
+async def test_a_worker_beside_the_holder_of_the_only_actor_is_ready(rig: Rig) -> None:
+    only = replace(rig.first.kind, name="allocator")
+    holder, other = (
+        rig.worker(rig.first, name, kind=only, store=PostgresStore(rig.first.dsn, only.name))
+        for name in ("holder", "other")
+    )
+    async with rig.running(holder, rig.first) as loop:
+        await eventually(lambda: ready(loop))
+        assert await rig.first.holders() == {"holder": 1}
+        async with rig.running(other, rig.first) as beside:
+            await eventually(lambda: ready(beside))
+            assert await rig.first.holders() == {"holder": 1}
+
+
+async def ready(loop: Loop) -> bool:
+    return not loop.trouble
 
 
 async def test_a_worker_that_holds_nothing_leaves_the_loop_to_others(rig: Rig) -> None:
