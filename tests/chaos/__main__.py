@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from shared.embedded.kafka_server import KafkaServerError, missing
 from tests.chaos.run import Chosen, play, say
+from tests.chaos.waiting import NeverCameTrueError
 
 LONGEST = 24 * 60
 
@@ -24,6 +25,9 @@ def main(arguments: Sequence[str]) -> int:
     except KafkaServerError as error:
         sys.stderr.write(f"chaos: {error}\n")
         return 2
+    except NeverCameTrueError as error:
+        say(f"BAD: {error} {' '.join(getattr(error, '__notes__', ()))}")
+        return 1
     for line in outcome.told():
         say(line)
     return 0 if outcome.counts else 1
