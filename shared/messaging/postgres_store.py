@@ -75,9 +75,19 @@ class PostgresStore:
         self._dsn, self._kind = dsn, kind
         self._session = SESSION | {"lock_timeout": take_over_after, "application_name": f"fairdue {kind}"}
         self._connection: Connection | None = None
+        self._last: PostgresTransaction | None = None
 
     async def _connected(self) -> Connection:
-        if self._connection is None or self._connection.is_closed():
+        """The connection. Raises StoreUnavailableError once where it was lost and no transaction has said so yet.
+
+        What was held through it must be taken again: who takes over ends the backend that an actor's row names.
+        """
+        if self._connection is not None and self._connection.is_closed():
+            told = self._last is not None and not self._last.ended
+            self._connection = self._last = None
+            if not told:
+                raise StoreUnavailableError("the connection was lost between two transactions")
+        if self._connection is None:
             self._connection = await asyncpg.connect(
                 self._dsn,
                 server_settings=self._session,
@@ -159,7 +169,8 @@ class PostgresStore:
             if connection.is_in_transaction():
                 await connection.execute("ROLLBACK")
             await connection.execute("BEGIN")
-            return PostgresTransaction(connection, self._kind)
+            self._last = PostgresTransaction(connection, self._kind)
+            return self._last
 
     async def close(self) -> None:
         """Close the connection, not waiting for a server that is gone."""
@@ -183,8 +194,9 @@ class PostgresTransaction:
     """One open transaction."""
 
     def __init__(self, connection: Connection, kind: str) -> None:
-        """Work on a connection on which BEGIN was said."""
+        """Work on a connection on which BEGIN was said; `ended` once it is committed or taken back for certain."""
         self._connection, self._kind = connection, kind
+        self.ended = False
 
     async def fence(self, epochs: Mapping[int, int]) -> set[int]:
         """Lock the rows of the actors that still stand at these epochs."""
@@ -283,6 +295,7 @@ class PostgresTransaction:
         """Say COMMIT; if no answer comes, the outcome is unknown and the caller acquires again."""
         async with _saying():
             await self._connection.execute("COMMIT")
+            self.ended = True
 
     async def rollback(self) -> None:
         """Say ROLLBACK where there is still something to take back."""
@@ -290,6 +303,7 @@ class PostgresTransaction:
             return
         try:
             await self._connection.execute("ROLLBACK")
+            self.ended = True
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
             self._connection.terminate()
 

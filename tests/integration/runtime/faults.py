@@ -27,6 +27,11 @@ class FaultyStore(PostgresStore):
         """Whether the bent commit has been."""
         return self.at_commit is None
 
+    @property
+    def backend(self) -> int:
+        """The server's process at the other end of the connection."""
+        return 0 if self._connection is None else self._connection.get_server_pid()
+
     def cut(self) -> None:
         """Lose the connection, as when a cable is pulled."""
         if self._connection is not None:

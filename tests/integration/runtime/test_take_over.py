@@ -100,6 +100,17 @@ async def test_ambiguous_commit_is_resolved_by_reading_again(
     assert epochs == {2}
 
 
+async def test_a_worker_that_lost_its_connection_takes_its_actors_again(rig: Rig) -> None:
+    store = FaultyStore(rig.first.dsn, "lane")
+    async with rig.running(rig.worker(rig.first, store=store), rig.first), rig.second_running():
+        await rig.say(1)
+        await eventually(rig.exact)
+        store.cut()
+        await rig.say(2)
+        await eventually(rig.exact)
+        assert await rig.first.rows("SELECT DISTINCT backend_pid FROM actor") == [(store.backend,)]
+
+
 async def test_crash_after_commit_before_publish_publishes_once(rig: Rig) -> None:
     store = FaultyStore(rig.first.dsn, "lane")
     dying = rig.worker(rig.first, "dying", store=store)
