@@ -24,6 +24,8 @@ from tests.chaos.transport import sampled
 from tests.chaos.waiting import AWAY
 
 SAMPLE_EVERY = 5.0
+PLANS_COME_AFTER = 90
+"""Seconds after which outreach has made the plans that a case asks for."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ async def _come_to_rest(evidence: Evidence, clock: Clock) -> None:
     while await evidence.staff.resolve_letters():
         pass
     await evidence.staff.lift_all()
+    evidence.installation.hurry(PLANS_COME_AFTER)
     await settled(evidence.installation)
     took = time.monotonic() - began
     evidence.note(checker.LIVENESS.number, 1, [f"{took:.0f} s"] if took > SETTLES_WITHIN else [])
