@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -20,11 +21,14 @@ def main(arguments: Sequence[str]) -> int:
     if reason := missing():
         sys.stderr.write(f"chaos: Kafka cannot run here: {reason}\n")
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # then what runs is ended in order
     try:
         outcome = asyncio.run(play(Chosen(**vars(chosen))))
     except KafkaServerError as error:
         sys.stderr.write(f"chaos: {error}\n")
         return 2
+    except KeyboardInterrupt:
+        return 130
     except NeverCameTrueError as error:
         say(f"BAD: {error} {' '.join(getattr(error, '__notes__', ()))}")
         return 1

@@ -106,6 +106,7 @@ class Installation:
             await made._start()
         except BaseException:
             await made.stop()
+            made.remove()
             raise
         return made
 

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from shared.messaging.broker import Lane
 from shared.service import SHARDS
@@ -46,10 +46,10 @@ class Outcome:
 
     verdicts: list[checker.Verdict]
     counters: Mapping[str, int]
-    faults: int
+    faults: Mapping[str, int]
+    skipped: Mapping[str, str]
     accepted: int
     seconds: float
-    lines: list[str] = field(default_factory=list)
 
     @property
     def counts(self) -> bool:
@@ -59,11 +59,13 @@ class Outcome:
     def told(self) -> Iterator[str]:
         """The tables and the closing line."""
         yield from checker.told(self.verdicts)
+        yield "  ".join(f"{name} {count:,}" for name, count in self.faults.items())
+        yield from (f"skipped {name}: {reason}" for name, reason in self.skipped.items())
         yield "  ".join(f"{name} {count:,}" for name, count in self.counters.items())
         broken = sum(not verdict.holds for verdict in self.verdicts)
         missing = [name for name, count in self.counters.items() if not count]
         yield (
-            f"{'good' if self.counts else 'BAD'}: {self.faults} faults in {self.seconds / 60:.1f} minutes, "
+            f"{'good' if self.counts else 'BAD'}: {sum(self.faults.values())} faults in {self.seconds / 60:.1f} minutes, "
             f"{self.accepted:,} events accepted, {broken} invariants broken or not checked"
             + (f", never seen: {', '.join(missing)}" if missing else "")
         )
@@ -112,7 +114,7 @@ async def _played(chosen: Chosen, installation: Installation, clock: Clock) -> O
     verdicts = await _judged(evidence, clock)
     await coverage.look_at_all()
     counters = await coverage.counters()
-    return Outcome(verdicts, counters, sum(plan.done.values()), len(bank.acknowledged), clock.seconds)
+    return Outcome(verdicts, counters, plan.done, plan.skipped, len(bank.acknowledged), clock.seconds)
 
 
 @asynccontextmanager

@@ -95,7 +95,7 @@ Act: TypeAlias = Callable[[Stage, random.Random], Awaitable[str]]
 
 
 class Fault(NamedTuple):
-    """A kind of fault: what it does, in a sentence; how often it comes beside the others; and its effect in words."""
+    """A kind of fault: what it does, in a sentence; how often it comes beside the others; and what does it."""
 
     name: str
     sentence: str

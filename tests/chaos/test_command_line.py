@@ -31,7 +31,7 @@ def test_wrong_arguments_are_refused_in_one_line(
 
 
 def outcome(verdicts: list[Verdict], counters: dict[str, int]) -> Outcome:
-    return Outcome(verdicts, counters, faults=1, accepted=1, seconds=60)
+    return Outcome(verdicts, counters, faults={"freeze": 1}, skipped={}, accepted=1, seconds=60)
 
 
 def test_a_run_counts_where_everything_was_checked_and_seen() -> None:
