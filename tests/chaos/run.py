@@ -65,7 +65,7 @@ class Outcome:
         broken = sum(not verdict.holds for verdict in self.verdicts)
         missing = [name for name, count in self.counters.items() if not count]
         yield (
-            f"{'good' if self.counts else 'BAD'}: {sum(self.faults.values())} faults in {self.seconds / 60:.1f} minutes, "
+            f"{'good' if self.counts else 'BAD'}: {sum(self.faults.values())} faults, {self.seconds / 60:.1f} minutes, "
             f"{self.accepted:,} events accepted, {broken} invariants broken or not checked"
             + (f", never seen: {', '.join(missing)}" if missing else "")
         )
