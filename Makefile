@@ -4,8 +4,11 @@
 # make replay  a real card panel                                   FILE=credit_record.zip ACCOUNTS=n BROKER=kafka OUT=roll.csv
 # make kafka   a real Kafka broker, left running; Ctrl-C ends it
 # make migrate the databases of the services, brought up to date
-# make fuzz    bytes for every decoder, led by coverage           MINUTES=10
-# make fuzz-api  odd requests for every route, as every caller   EXAMPLES=200
+# make simulate  all services on parts in memory, under every crash point   SEEDS=10000 FIRST=0
+# make mutants   the protocol broken on purpose, each time caught
+# make chaos     faults on the real processes, then the verdict    MINUTES=60 SEED=1 BROKERS=1 (or 3); QUICK=1: one of each
+# make fuzz      bytes for every decoder, led by coverage          MINUTES=10
+# make fuzz-api  odd requests for every route, as every caller     EXAMPLES=200
 # make lint    format, rules, types, import contracts
 
 LOANS ?= 5000
@@ -13,11 +16,13 @@ DAYS ?= 60
 SEED ?= 1
 PYTHON ?= python3
 WORKERS ?= 2
-MINUTES ?= 10
+SEEDS ?= 10000
+FIRST ?= 0
+BROKERS ?= 1
 EXAMPLES ?= 200
 RUN = .venv/bin/python -m services
 
-.PHONY: install demo up replay kafka migrate test fuzz fuzz-api lint
+.PHONY: install demo up replay kafka migrate test simulate mutants chaos fuzz fuzz-api lint
 
 install: .venv/installed
 	@:
@@ -40,9 +45,18 @@ migrate: install
 test: install
 	@.venv/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
+simulate: install
+	@.venv/bin/python -m tests.simulator --seeds "$(SEEDS)" --first "$(FIRST)" --processes "$(WORKERS)"
+
+mutants: install
+	@.venv/bin/python -m tests.simulator --mutants
+
+chaos: install
+	@.venv/bin/python -m tests.chaos --minutes "$(or $(MINUTES),60)" --seed "$(SEED)" --brokers "$(BROKERS)" $(if $(QUICK),--quick)
+
 fuzz: install
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
-	@.venv/bin/python -m tests.unit.fuzz.follow_coverage --minutes "$(MINUTES)"
+	@.venv/bin/python -m tests.unit.fuzz.follow_coverage --minutes "$(or $(MINUTES),10)"
 
 fuzz-api: install
 	@FAIRDUE_API_EXAMPLES="$(EXAMPLES)" .venv/bin/pytest -n $(WORKERS) --dist loadfile -rA tests/integration/fuzz $(PYTEST)

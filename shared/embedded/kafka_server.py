@@ -70,9 +70,23 @@ def missing(jars: Path = JARS) -> str | None:
 class KafkaServer:
     """One broker over one folder. Methods block; data survive stop, kill and start, and so does the port."""
 
-    def __init__(self, directory: Path, *, jars: Path = JARS, heap: str = "512m", port: int | None = None) -> None:
-        """Name the folder, without touching it. `port`: the one wanted, any free one by default."""
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        jars: Path = JARS,
+        heap: str = "512m",
+        port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        cluster: str | None = None,
+    ) -> None:
+        """Name the folder, without touching it.
+
+        port: the one wanted, any free one by default. settings: what differs from a node alone on loopback.
+        cluster: the id that the nodes of one cluster share, one of its own by default.
+        """
         self.directory, self.jars, self._heap = directory.resolve(), jars.resolve(), heap
+        self._settings, self._cluster = dict(settings or {}), cluster
         self.log = self.directory / "server.log"
         self._properties = self.directory / "server.properties"
         self._pid_file = self.directory / "pid"
@@ -130,6 +144,11 @@ class KafkaServer:
             self._process.wait()
             self._process = None
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send the broker's process a signal; nothing happens where none runs."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
     def is_running(self) -> bool:
         """Whether the broker's process lives."""
         return self._process is not None and self._process.poll() is None
@@ -161,6 +180,7 @@ class KafkaServer:
             "listeners": f"PLAINTEXT://{HOST}:{broker},CONTROLLER://{HOST}:{controller}",
             "advertised.listeners": f"PLAINTEXT://{HOST}:{broker}",
             "log.dirs": str(self.directory / "data"),
+            **self._settings,
         }
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
 
@@ -172,7 +192,7 @@ class KafkaServer:
         return broker, controller
 
     def _format(self) -> None:
-        cluster = self._tool("random-uuid").strip()
+        cluster = self._cluster or self._tool("random-uuid").strip()
         self._tool("format", "-t", cluster, "-c", str(self._properties))
 
     def _tool(self, *arguments: str) -> str:

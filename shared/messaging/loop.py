@@ -71,6 +71,7 @@ class Loop:
     ended: bool = False
     moved_at: float = field(default_factory=time.monotonic)
     _tended_at: float = float("-inf")
+    _beat_at: float = float("-inf")
     _looked_at: float = float("-inf")
     _marked_at: float = float("-inf")
     _failures: int = 0
@@ -104,7 +105,7 @@ class Loop:
             await self._back_off(f"{type(error).__name__}: {error}", stopping)
 
     def _recovered(self) -> None:
-        if self.trouble and self.worker.standings:
+        if self.trouble:
             log.info("working", worker=self.worker.name, actors=len(self.worker.standings))
             self.trouble = ""
         self._failures = 0
@@ -124,14 +125,23 @@ class Loop:
         now = self.clock.elapsed()
         if now - self._tended_at < self.pace.lease / 4:
             return
-        await self.leases.beat()
+        await self._beat()
         wanted = await self.leases.wanted(await self._actors(), list(self.worker.standings))
         if wanted.give_up:
             await self.worker.flush()
             await self.worker.give_up(wanted.give_up)
         if wanted.take:
-            await self.worker.take(wanted.take)
+            await self.worker.take(wanted.take, self._keep_the_lease)
         self._tended_at = now
+
+    async def _beat(self) -> None:
+        await self.leases.beat()
+        self._beat_at = self.clock.elapsed()
+
+    async def _keep_the_lease(self) -> None:
+        """Beat on while actors are taken: who seems dead by then loses them to others, and they to it, for ever."""
+        if self.clock.elapsed() - self._beat_at >= self.pace.lease / 4:
+            await self._beat()
 
     async def _actors(self) -> int:
         return await actors_of(self.worker.kind, self.broker)

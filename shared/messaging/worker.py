@@ -6,7 +6,7 @@ standings, and the truth is read again from the store. Who holds what is decided
 """
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -54,12 +54,17 @@ class Worker:
 
     # -- holding actors ------------------------------------------------------------------------------------------
 
-    async def take(self, numbers: Iterable[int]) -> None:
-        """Acquire actors, publish what their predecessor could not, and read on from where they stand."""
+    async def take(self, numbers: Iterable[int], between: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Acquire actors, publish what their predecessor could not, and read on from where they stand.
+
+        `between` is called after each: many actors may take longer than a lease is good for.
+        """
         taken: dict[int, int] = {}
         try:
             for number in numbers:
                 taken[number] = await self._take(number)
+                if between is not None:
+                    await between()
         finally:
             self.meter.taken(len(taken))
             self.notices.taken(taken)

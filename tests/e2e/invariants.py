@@ -138,16 +138,16 @@ async def broken(owners: Owners, log: Broker | None = None) -> dict[str, Any]:
             found[f"{service}: {what}"] = await owners.rows(service, query)
     for (service, what), query in OF_ONE_SERVICE.items():
         found[f"{service}: {what}"] = await owners.rows(service, query)
-    found["every consumer has heard all that was told"] = await _unheard(owners)
-    found["every copy of a case is the newest"] = await _stale(owners)
+    found["every consumer has heard all that was told"] = await unheard(owners)
+    found["every copy of a case is the newest"] = await stale(owners)
     found["analytics has kept every fact once, in the order of its telling"] = await out_of_order(owners)
-    found["holds stand where legal and nobody else wants them"] = await _wrong_holds(owners)
+    found["holds stand where legal and nobody else wants them"] = await wrong_holds(owners)
     if log is not None:
-        found["the log is read to its end"] = await _unread(owners, log)
+        found["the log is read to its end"] = await unread(owners, log)
     return {what: wrong for what, wrong in found.items() if wrong}
 
 
-async def _unheard(owners: Owners) -> list[Any]:
+async def unheard(owners: Owners) -> list[Any]:
     """Marks of consumers that are not the counters of the producers, and counters that a consumer has no mark of."""
     told: dict[tuple[str, str, int], int] = {}
     marks: dict[str, dict[tuple[str, str, int], int]] = {}
@@ -177,7 +177,8 @@ READERS: Mapping[str, Sequence[str]] = {
 }
 
 
-async def _stale(owners: Owners) -> list[Any]:
+async def stale(owners: Owners) -> list[Any]:
+    """Copies of a case that are not at intake's version."""
     truth = set(await owners.rows("intake", VERSIONS["intake"]))
     return [
         (service, *row) for service in SERVICES for row in truth ^ set(await owners.rows(service, VERSIONS[service]))
@@ -188,7 +189,7 @@ async def out_of_order(owners: Owners) -> list[Any]:
     """Debtors of whom analytics has kept other facts than a teller told, or in another order."""
     wrong: list[Any] = []
     for teller in TELLERS:
-        told = "SELECT debtor_id, event_id FROM history WHERE debtor_id <> '' ORDER BY id"
+        told = f"SELECT debtor_id, event_id FROM history WHERE debtor_id <> '' AND type LIKE '{teller}.%' ORDER BY id"
         kept = f"SELECT debtor_id, event_id FROM fact WHERE type LIKE '{teller}.%' ORDER BY id"
         ours, theirs = by_debtor(await owners.rows(teller, told)), by_debtor(await owners.rows("analytics", kept))
         wrong += [(teller, debtor) for debtor in ours.keys() | theirs.keys() if ours.get(debtor) != theirs.get(debtor)]
@@ -203,13 +204,15 @@ def by_debtor(rows: Rows) -> dict[str, list[str]]:
     return found
 
 
-async def _wrong_holds(owners: Owners) -> list[Any]:
+async def wrong_holds(owners: Owners) -> list[Any]:
+    """Holds that stand without a matter that wants them, and matters without their hold."""
     wanted = await owners.rows("legal", "SELECT DISTINCT debtor_id, hold_id FROM matter WHERE NOT closed")
     standing = await owners.rows("outreach", "SELECT debtor_id, hold_id FROM hold WHERE NOT released")
     return list(set(wanted) ^ set(standing))
 
 
-async def _unread(owners: Owners, log: Broker) -> list[Any]:
+async def unread(owners: Owners, log: Broker) -> list[Any]:
+    """Cursors that are not at the end of what they read."""
     wrong: list[Any] = []
     for service in SERVICES:
         cursors = await owners.rows(service, "SELECT kind, topic, partition, next_offset FROM cursor_in")

@@ -108,9 +108,13 @@ def bucket(days: int) -> str:
     return next((label for first, last, label in STANDARD if first <= days <= last), "M7+") if days else "current"
 
 
-async def business_date(owners: Owners) -> date:
-    """Where the books stand."""
-    ((on,),) = await owners.rows("intake", "SELECT DISTINCT business_date FROM lane_clock WHERE kind = 'lane'")
+async def business_date(owners: Owners, lender_id: str | None = None) -> date:
+    """Where the books of the one lender stand, or of this one."""
+    ((on,),) = await owners.rows(
+        "intake",
+        "SELECT DISTINCT business_date FROM lane_clock WHERE kind = 'lane' AND coalesce(lender_id = $1, true)",
+        lender_id,
+    )
     assert isinstance(on, date)
     return on
 
@@ -118,10 +122,13 @@ async def business_date(owners: Owners) -> date:
 # -- the summary -------------------------------------------------------------------------------------------------------
 
 
-async def summary(owners: Owners) -> dict[str, Any]:
-    """Every figure of the summary of a demo, from the databases of those who own the facts."""
+async def summary(owners: Owners, lender_id: str | None = None) -> dict[str, Any]:
+    """Every figure of the summary of a run, from the databases of those who own the facts.
+
+    The book is the one lender's, or this one's.
+    """
     return {
-        "book": {"standard": await _book(owners)},
+        "book": {"standard": await _book(owners, lender_id)},
         "cases": await _cases(owners),
         "plans": await _plans(owners),
         "steps": await _steps(owners),
@@ -132,8 +139,8 @@ async def summary(owners: Owners) -> dict[str, Any]:
     }
 
 
-async def _book(owners: Owners) -> dict[str, Any]:
-    on = await business_date(owners)
+async def _book(owners: Owners, lender_id: str | None) -> dict[str, Any]:
+    on = await business_date(owners, lender_id)
     of_cases = await owners.rows(
         "intake", "SELECT loan.loan_id FROM loan JOIN collection_case USING (debtor_id) WHERE base IS NOT NULL"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, Outgoing, Reader, Record, TopicSpec, Writer
 from shared.messaging.postgres_store import PostgresStore
-from shared.messaging.store import StoreUnavailableError, Transaction
+from shared.messaging.store import Standing, StoreUnavailableError, Transaction
 
 Commit = Callable[[], Awaitable[None]]
 
@@ -27,9 +27,24 @@ class FaultyStore(PostgresStore):
         """Whether the bent commit has been."""
         return self.at_commit is None
 
+    @property
+    def backend(self) -> int:
+        """The server's process at the other end of the connection."""
+        connection = self._line._connection
+        return 0 if connection is None else connection.get_server_pid()
+
     def cut(self) -> None:
         """Lose the connection, as when a cable is pulled."""
         self._line.terminate()
+
+
+class SlowStore(PostgresStore):
+    """A store that needs a while for every actor that is taken."""
+
+    async def acquire(self, number: int, owner: str) -> Standing:
+        """Acquire, slowly."""
+        await asyncio.sleep(0.15)
+        return await super().acquire(number, owner)
 
 
 class _Bent:

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
 from shared.messaging.broker import Lane
+from shared.messaging.loop import Loop
+from shared.messaging.postgres_store import PostgresStore
 from shared.messaging.reading import Reading
 from shared.messaging.store import StoreUnavailableError
 from shared.messaging.worker import Worker
 from shared.service import SHARDS
-from tests.integration.runtime.faults import Commit, FaultyStore, Frozen, commit_lost, reply_lost
+from tests.integration.runtime.faults import Commit, FaultyStore, Frozen, SlowStore, commit_lost, reply_lost
 from tests.integration.runtime.rig import Rig, eventually
 from tests.unit.messaging.toy import OUT
 
@@ -97,6 +100,17 @@ async def test_ambiguous_commit_is_resolved_by_reading_again(
     assert epochs == {2}
 
 
+async def test_a_worker_that_lost_its_connection_takes_its_actors_again(rig: Rig) -> None:
+    store = FaultyStore(rig.first.dsn, "lane")
+    async with rig.running(rig.worker(rig.first, store=store), rig.first), rig.second_running():
+        await rig.say(1)
+        await eventually(rig.exact)
+        store.cut()
+        await rig.say(2)
+        await eventually(rig.exact)
+        assert await rig.first.rows("SELECT DISTINCT backend_pid FROM actor") == [(store.backend,)]
+
+
 async def test_crash_after_commit_before_publish_publishes_once(rig: Rig) -> None:
     store = FaultyStore(rig.first.dsn, "lane")
     dying = rig.worker(rig.first, "dying", store=store)
@@ -139,6 +153,37 @@ async def test_two_workers_share_the_shards_and_one_dies(rig: Rig) -> None:
         await asyncio.gather(task, return_exceptions=True)
         await rig.say_much(60)
         await eventually(rig.exact)
+
+
+async def test_a_worker_that_takes_long_to_take_its_actors_keeps_its_lease(rig: Rig) -> None:
+    slow, lease = rig.worker(rig.first, "slow", store=SlowStore(rig.first.dsn, "lane")), 3.0
+    ages: list[float] = []
+
+    async def all_taken() -> bool:
+        ages.append(await rig.first.value("SELECT coalesce(max(extract(epoch FROM now() - beat)), 0) FROM worker"))
+        return await holders(rig, {"slow": SHARDS})
+
+    async with rig.running(slow, rig.first, lease=lease):
+        await eventually(all_taken)
+    assert max(ages) < lease
+
+
+async def test_a_worker_beside_the_holder_of_the_only_actor_is_ready(rig: Rig) -> None:
+    only = replace(rig.first.kind, name="allocator")
+    holder, other = (
+        rig.worker(rig.first, name, kind=only, store=PostgresStore(rig.first.dsn, only.name))
+        for name in ("holder", "other")
+    )
+    async with rig.running(holder, rig.first) as loop:
+        await eventually(lambda: ready(loop))
+        assert await rig.first.holders() == {"holder": 1}
+        async with rig.running(other, rig.first) as beside:
+            await eventually(lambda: ready(beside))
+            assert await rig.first.holders() == {"holder": 1}
+
+
+async def ready(loop: Loop) -> bool:
+    return not loop.trouble
 
 
 async def holders(rig: Rig, expected: dict[str, int]) -> bool:
