@@ -1,5 +1,6 @@
 # make demo    a synthetic portfolio through all five services     LOANS=5000 DAYS=60 SEED=1 SUMMARY=file.json
 # make test    every test                                          PYTEST="-k vault"
+# make stateful a long look for sequences that break what must hold   EXAMPLES=n
 # make up      the same system, left running; Ctrl-C ends it
 # make replay  a real card panel                                   FILE=credit_record.zip ACCOUNTS=n BROKER=kafka OUT=roll.csv
 # make kafka   a real Kafka broker, left running; Ctrl-C ends it
@@ -11,9 +12,10 @@ DAYS ?= 60
 SEED ?= 1
 PYTHON ?= python3
 WORKERS ?= 2
+EXAMPLES ?= 1000
 RUN = .venv/bin/python -m services
 
-.PHONY: install demo up replay kafka migrate test lint
+.PHONY: install demo up replay kafka migrate test stateful lint
 
 install: .venv/installed
 	@:
@@ -35,6 +37,9 @@ migrate: install
 
 test: install
 	@.venv/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
+
+stateful: install
+	@STATEFUL_EXAMPLES="$(EXAMPLES)" .venv/bin/pytest tests/stateful $(PYTEST)
 
 lint: install
 	@.venv/bin/ruff format --check .

@@ -189,7 +189,8 @@ async def out_of_order(owners: Owners) -> list[Any]:
     wrong: list[Any] = []
     for teller in TELLERS:
         told = "SELECT debtor_id, event_id FROM history WHERE debtor_id <> '' ORDER BY id"
-        kept = f"SELECT debtor_id, event_id FROM fact WHERE type LIKE '{teller}.%' ORDER BY id"
+        own = f"type LIKE '{teller}.%' OR (type LIKE 'quarantine.%' AND data->>'service' = '{teller}')"
+        kept = f"SELECT debtor_id, event_id FROM fact WHERE {own} ORDER BY id"
         ours, theirs = by_debtor(await owners.rows(teller, told)), by_debtor(await owners.rows("analytics", kept))
         wrong += [(teller, debtor) for debtor in ours.keys() | theirs.keys() if ours.get(debtor) != theirs.get(debtor)]
     return wrong
