@@ -35,6 +35,9 @@ POISON = 13
 """An amount on which intake fails while its release is bad."""
 
 ALL = 10_000
+LONGEST = 120
+"""Seconds after which something is taken to go on for ever."""
+
 _TABLES = """
 SELECT string_agg(format('DELETE FROM %I', relname), ';') FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname NOT IN ('alembic_version', 'topic')
@@ -289,8 +292,9 @@ class Plant:
         await stepper.start()
 
         async def settle() -> None:
-            await self.ticks.advance(0, 0)
-            await stepper.settle()
+            async with asyncio.timeout(LONGEST):
+                await self.ticks.advance(0, 0)
+                await stepper.settle()
 
         yield settle
         await stepper.close()

@@ -36,7 +36,7 @@ from shared.settings import SERVICES
 from tests.conftest import Administrator
 from tests.integration.runtime.cutting import Interruption, backend_ended, cable_pulled
 from tests.stateful.model import LOANS, Model, Said
-from tests.stateful.plant import ALL, PARTITIONS, POISON, Plant
+from tests.stateful.plant import ALL, LONGEST, PARTITIONS, POISON, Plant
 from tests.stateful.resting import resolve_everything, rest_is_right
 from tests.stateful.standing import Standing
 
@@ -219,10 +219,11 @@ class Collections(RuleBasedStateMachine):
         self.do(self._moved(KINDS))
 
     async def _moved(self, through: tuple[str, ...]) -> None:
-        for kind in through:
-            while await self.plant.read(kind):
+        async with asyncio.timeout(LONGEST):
+            for kind in through:
+                while await self.plant.read(kind):
+                    await self.plant.publish(kind)
                 await self.plant.publish(kind)
-            await self.plant.publish(kind)
 
     @rule()
     def the_other_lanes_move(self) -> None:

@@ -1,5 +1,6 @@
 """Runs the same turn again and again from one situation, and breaks it off at another statement each time."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,8 @@ from tests.integration.runtime.cutting import CountingStore, Interruption, backe
 from tests.integration.runtime.everything import Everything, differing, records, tables
 
 ENOUGH = 1000
+ENDLESS = 60
+"""Seconds after which what is due is taken to be due for ever."""
 
 _SAVE = """
 CREATE SCHEMA saved;
@@ -99,8 +102,9 @@ class Situation:
         await worker.take(self.numbers)
         while fetched := await reading.fetch(ENOUGH, 0.0):
             await worker.turn(fetched, commands=ENOUGH, due=ENOUGH)
-        while await worker.has_work():
-            await worker.turn((), commands=ENOUGH, due=ENOUGH)
+        async with asyncio.timeout(ENDLESS):
+            while await worker.has_work():
+                await worker.turn((), commands=ENOUGH, due=ENOUGH)
         await worker.flush()
         await worker.turn((), settle=True)
         await worker.close()
