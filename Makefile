@@ -1,15 +1,18 @@
-# make demo    a synthetic portfolio through all five services     LOANS=5000 DAYS=60 SEED=1 SUMMARY=file.json
-# make test    every test                                          PYTEST="-k vault"
-# make up      the same system, left running; Ctrl-C ends it
-# make replay  a real card panel                                   FILE=credit_record.zip ACCOUNTS=n BROKER=kafka OUT=roll.csv
-# make kafka   a real Kafka broker, left running; Ctrl-C ends it
-# make migrate the databases of the services, brought up to date
+# make demo      a synthetic portfolio through all five services   LOANS=5000 DAYS=60 SEED=1 SUMMARY=file.json
+# make test      every test                                        PYTEST="-k vault"
+# make up        the same system, left running; Ctrl-C ends it
+# make replay    a real card panel                                 FILE=credit_record.zip ACCOUNTS=n BROKER=kafka OUT=roll.csv
+# make kafka     a real Kafka broker, left running; Ctrl-C ends it
+# make migrate   the databases of the services, brought up to date
+# make lint      format, rules, types, import contracts
+#
+# Proofs, each as long as one likes; `make test` and the CI run a short form of every one.
 # make simulate  all services on parts in memory, under every crash point   SEEDS=10000 FIRST=0
 # make mutants   the protocol broken on purpose, each time caught
-# make chaos     faults on the real processes, then the verdict    MINUTES=60 SEED=1 BROKERS=1 (or 3); QUICK=1: one of each
-# make fuzz      bytes for every decoder, led by coverage          MINUTES=10
-# make fuzz-api  odd requests for every route, as every caller     EXAMPLES=200
-# make lint    format, rules, types, import contracts
+# make stateful  real PostgreSQL, and sequences of events and misfortunes   EXAMPLES=1000
+# make chaos     faults on the real processes, then the verdict             MINUTES=60 SEED=1 BROKERS=1 (or 3); QUICK=1
+# make fuzz      bytes for every decoder, led by coverage                   MINUTES=10
+# make fuzz-api  odd requests for every route, as every caller              EXAMPLES=200
 
 LOANS ?= 5000
 DAYS ?= 60
@@ -19,10 +22,9 @@ WORKERS ?= 2
 SEEDS ?= 10000
 FIRST ?= 0
 BROKERS ?= 1
-EXAMPLES ?= 200
 RUN = .venv/bin/python -m services
 
-.PHONY: install demo up replay kafka migrate test simulate mutants chaos fuzz fuzz-api lint
+.PHONY: install demo up replay kafka migrate test simulate mutants stateful chaos fuzz fuzz-api lint
 
 install: .venv/installed
 	@:
@@ -51,6 +53,9 @@ simulate: install
 mutants: install
 	@.venv/bin/python -m tests.simulator --mutants
 
+stateful: install
+	@STATEFUL_EXAMPLES="$(or $(EXAMPLES),1000)" .venv/bin/pytest tests/stateful $(PYTEST)
+
 chaos: install
 	@.venv/bin/python -m tests.chaos --minutes "$(or $(MINUTES),60)" --seed "$(SEED)" --brokers "$(BROKERS)" $(if $(QUICK),--quick)
 
@@ -59,7 +64,7 @@ fuzz: install
 	@.venv/bin/python -m tests.unit.fuzz.follow_coverage --minutes "$(or $(MINUTES),10)"
 
 fuzz-api: install
-	@FAIRDUE_API_EXAMPLES="$(EXAMPLES)" .venv/bin/pytest -n $(WORKERS) --dist loadfile -rA tests/integration/fuzz $(PYTEST)
+	@FAIRDUE_API_EXAMPLES="$(or $(EXAMPLES),200)" .venv/bin/pytest -n $(WORKERS) --dist loadfile -rA tests/integration/fuzz $(PYTEST)
 
 lint: install
 	@.venv/bin/ruff format --check .

@@ -1,15 +1,16 @@
 """Stepped mode: the same actors under a virtual clock, one after the other, until nothing is left to do.
 
 A tick is (business date, slot, place in the flow) and is kept in the database, so that a killed run goes on where it
-stood. Within a tick the workers take their turns in the order of the flow: each drains its topics one after the other,
-then its commands and its due work, and publishes; rounds follow until a whole round has moved nothing. So the same
-input gives the same state, however batches are cut and however often the run is killed.
+stood. Within a tick the workers take their turns in the order of the flow: each drains its topics one after the other
+(an edge even partition by partition, since those meet in the lanes of its debtors), then its commands and its due work,
+and publishes; rounds follow until a whole round has moved nothing. So the same input gives the same state, however
+batches are cut and however often the run is killed.
 """
 
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -36,10 +37,10 @@ class StuckError(Exception):
 
 @dataclass(slots=True)
 class _Driven:
-    """A worker with one reading per topic, so that topics can be drained one after the other."""
+    """A worker with a reading for each of what is drained one after the other."""
 
     worker: Worker
-    readings: Mapping[str, Reading]
+    readings: Sequence[Reading] = field(default=())
 
 
 class Stepper:
@@ -48,7 +49,7 @@ class Stepper:
     def __init__(self, workers: Sequence[Worker], broker: Broker, ticks: Ticks) -> None:
         """`workers` are in the order of the flow."""
         self._broker, self._ticks = broker, ticks
-        self._driven = [_Driven(worker, _readings(worker, broker)) for worker in workers]
+        self._driven = [_Driven(worker) for worker in workers]
         self.applied = 0
         self._gaps = 0
         self._flush: asyncio.Task[None] | None = None
@@ -56,7 +57,9 @@ class Stepper:
     async def start(self) -> None:
         """Take every actor; what a killed run had told but not published is published now."""
         for driven in self._driven:
-            await driven.worker.take(range(await actors_of(driven.worker.kind, self._broker)))
+            actors = range(await actors_of(driven.worker.kind, self._broker))
+            driven.readings = _readings(driven.worker, self._broker, actors)
+            await driven.worker.take(actors)
 
     async def settle(self) -> None:
         """Run rounds from the kept place in the flow until a whole round moves nothing. Raises StuckError."""
@@ -100,7 +103,7 @@ class Stepper:
 
     async def _drain(self, place: int, driven: _Driven) -> int:
         worker = driven.worker
-        topics = [(reading, await reading.lanes()) for reading in driven.readings.values()]
+        topics = [(reading, await reading.lanes()) for reading in driven.readings]
         every = [lane for _, lanes in topics for lane in lanes]
         ends = await self._broker.end_offsets(every) if every else {}
         if not _behind(worker, every, ends) and not await worker.has_work() and not worker.ask_for_gaps():
@@ -168,14 +171,16 @@ class Stepper:
                 await driven.worker.turn((), settle=True)
             except AWAY as error:
                 log.warning("closed_unsettled", worker=driven.worker.name, reason=str(error))
-            for reading in driven.readings.values():
+            for reading in driven.readings:
                 await reading.close()
             await driven.worker.close()
 
 
-def _readings(worker: Worker, broker: Broker) -> dict[str, Reading]:
-    topics = [*worker.kind.inputs, *([control_topic(worker.kind.output)] if worker.kind.output else [])]
-    return {topic: Reading(worker, broker, [topic]) for topic in topics}
+def _readings(worker: Worker, broker: Broker, actors: Sequence[int]) -> list[Reading]:
+    partitions = actors if worker.kind.is_edge else (None,)
+    inputs = [Reading(worker, broker, [topic], each) for topic in worker.kind.inputs for each in partitions]
+    control = [control_topic(worker.kind.output)] if worker.kind.output else []
+    return [*inputs, *(Reading(worker, broker, [topic]) for topic in control)]
 
 
 def _behind(worker: Worker, lanes: Sequence[Lane], ends: Mapping[Lane, int]) -> bool:

@@ -35,7 +35,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("fairdue")
 
-_WITH_SOCKETS = {"integration", "contract", "e2e", "chaos"}
+_WITH_SOCKETS = {"integration", "contract", "e2e", "chaos", "stateful"}
 _TESTS = Path(__file__).parent
 
 

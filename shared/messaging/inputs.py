@@ -61,14 +61,17 @@ def without_nul(text: str) -> str:
 
 
 def from_due(kind: ActorKind, due: DueRow, now: datetime) -> Input:
-    """A due row as an event, named from what it is: the same row at the same time is the same event."""
+    """A due row as an event, named from what it is: the same row at the same time is the same event.
+
+    Of a state that is not a debtor's, but a loan's, say, it names no debtor.
+    """
     column = kind.layout.tables[due.name].due or ""
     cause = f"due/{kind.name}/{due.owner}/{due.name}/{due.key}/{getattr(due.row, column)}"
     event = Event(
         id=derived_id(cause, 0),
         type=f"due:{due.name}",
         lender_id=due.row.lender_id,
-        debtor_id=due.owner,
+        debtor_id=due.owner if kind.layout.owner == "debtor_id" else "",
         occurred_at=now,
         recorded_at=now,
         data=due.row,

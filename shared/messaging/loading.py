@@ -42,7 +42,8 @@ class Loading:
         batch, standings = work.batch, work.standings
         running = [number for number, standing in standings.items() if not standing.stopped]
         commands = await transaction.take_commands(list(standings), batch.commands) if batch.commands else ()
-        wanted = batch.due if running else 0
+        # Due work comes after all commands, however few are taken at once.
+        wanted = batch.due if running and not 0 < batch.commands <= len(commands) else 0
         due = await transaction.take_due(self.kind.layout, running, work.now, wanted) if wanted else ()
         inputs += [from_command(self.kind, command) for command in commands]
         inputs += [from_due(self.kind, row, work.now) for row in due]

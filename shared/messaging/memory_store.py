@@ -173,8 +173,8 @@ class MemoryTransaction:
         found: list[DueRow] = []
         for name, table in layout.tables.items():
             if table.due is not None:
-                found += self._due(name, table, numbers, now)[:limit]
-        return found
+                found += self._due(name, table, numbers, now)
+        return found[:limit]
 
     def _due(self, name: str, table: Table, numbers: Collection[int], now: datetime) -> list[DueRow]:
         quarantined = {owner for owner, _ in self._database.quarantines}

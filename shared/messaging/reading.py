@@ -10,9 +10,9 @@ from shared.messaging.worker import Worker
 class Reading:
     """One reader on behalf of one worker."""
 
-    def __init__(self, worker: Worker, broker: Broker, topics: Collection[str]) -> None:
-        """Open nothing yet."""
-        self._worker, self._broker, self._topics = worker, broker, tuple(topics)
+    def __init__(self, worker: Worker, broker: Broker, topics: Collection[str], partition: int | None = None) -> None:
+        """Open nothing yet; with a partition, only that of each topic is read."""
+        self._worker, self._broker, self._topics, self._partition = worker, broker, tuple(topics), partition
         self._reader: Reader | None = None
         self._revision = -1
         self._lanes: tuple[Lane, ...] = ()
@@ -25,6 +25,8 @@ class Reading:
         if self._revision != self._worker.revision:
             revision = self._worker.revision
             positions = await self._worker.positions(self._topics)
+            if self._partition is not None:
+                positions = {lane: at for lane, at in positions.items() if lane.partition == self._partition}
             await self._reader.assign(positions)
             self._lanes, self._revision = tuple(sorted(positions)), revision
         return self._lanes

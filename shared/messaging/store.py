@@ -269,7 +269,7 @@ class Transaction(Protocol):
         """Return the oldest commands that wait for these actors."""
 
     async def take_due(self, layout: Layout, numbers: Collection[int], now: datetime, limit: int) -> Sequence[DueRow]:
-        """Return rows that are due, of owners not in quarantine, ordered by shard, table, due, owner and key."""
+        """Return the first rows that are due, of owners not in quarantine, by table, shard, due, owner and key."""
 
     async def load(
         self, layout: Layout, owners: Mapping[str, int], named: Mapping[str, set[tuple[str, Key]]]

@@ -158,13 +158,17 @@ def _tally(table: Table) -> str:
 async def claim_due(
     connection: Connection, kind: str, layout: Layout, numbers: Collection[int], now: datetime, limit: int
 ) -> list[DueRow]:
-    """Rows whose time has come, of owners not in quarantine; they stay until the turn removes them from the state."""
+    """Rows whose time has come, of owners not in quarantine; they stay until the turn removes them from the state.
+
+    None of a table are taken before all of the tables in front of it: so no owner's order depends on the limit.
+    """
     found: list[DueRow] = []
     for name, table in layout.tables.items():
-        if table.due is None:
+        left = limit - len(found)
+        if table.due is None or not left:
             continue
         dated = _is_dated(table)
-        arguments: Sequence[Any] = (kind, list(numbers), limit) if dated else (list(numbers), limit, now)
+        arguments: Sequence[Any] = (kind, list(numbers), left) if dated else (list(numbers), left, now)
         rows = await connection.fetch(_claim(layout.owner, table, dated=dated), *arguments)
         found += [_due(name, table, record) for record in rows]
     return found

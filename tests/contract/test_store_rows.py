@@ -244,8 +244,9 @@ async def test_of_many_that_are_due_the_first_in_order_are_taken(store: Store) -
         state = a_file(f"d{number}", day=DayDue("bank", TODAY), instants={n: at(n, 0) for n in (number, number + 10)})
         await save(store, state)
     expected: list[tuple[Any, ...]] = [(3, "day", "d0", None), (3, "day", "d1", None), (3, "day", "d2", None)]
-    expected += [(3, "instants", "d0", 0), (3, "instants", "d0", 10), (3, "instants", "d1", 1)]
     assert await due(store, [3], limit=3) == expected
+    expected += [(3, "day", "d3", None), (3, "day", "d4", None), (3, "instants", "d0", 0), (3, "instants", "d0", 10)]
+    assert await due(store, [3], limit=7) == expected
 
 
 async def test_a_due_row_is_taken_whole_and_stays_until_the_state_lets_it_go(store: Store) -> None:

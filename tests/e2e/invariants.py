@@ -189,8 +189,9 @@ async def out_of_order(owners: Owners) -> list[Any]:
     """Debtors of whom analytics has kept other facts than a teller told, or in another order."""
     wrong: list[Any] = []
     for teller in TELLERS:
-        told = f"SELECT debtor_id, event_id FROM history WHERE debtor_id <> '' AND type LIKE '{teller}.%' ORDER BY id"
-        kept = f"SELECT debtor_id, event_id FROM fact WHERE type LIKE '{teller}.%' ORDER BY id"
+        told = "SELECT debtor_id, event_id FROM history WHERE debtor_id <> '' ORDER BY id"
+        own = f"type LIKE '{teller}.%' OR (type LIKE 'quarantine.%' AND data->>'service' = '{teller}')"
+        kept = f"SELECT debtor_id, event_id FROM fact WHERE {own} ORDER BY id"
         ours, theirs = by_debtor(await owners.rows(teller, told)), by_debtor(await owners.rows("analytics", kept))
         wrong += [(teller, debtor) for debtor in ours.keys() | theirs.keys() if ours.get(debtor) != theirs.get(debtor)]
     return wrong

@@ -74,14 +74,20 @@ async def owed(owners: Owners, on: date, until: datetime = END_OF_TIME) -> list[
         "intake", "SELECT debtor_id, loan_id, base, closed_at FROM loan WHERE base IS NOT NULL ORDER BY loan_id"
     )
     return [
-        _owed(loan_id, json.loads(base), closed_at, payments.get((debtor_id, loan_id), ()), on, until)
+        past_due(loan_id, json.loads(base), closed_at, payments.get((debtor_id, loan_id), ()), on, until)
         for debtor_id, loan_id, base, closed_at in loans
     ]
 
 
-def _owed(
-    loan_id: str, base: dict[str, Any], closed_at: datetime | None, payments: Iterable[Any], on: date, until: datetime
+def past_due(
+    loan_id: str,
+    base: dict[str, Any],
+    closed_at: datetime | None,
+    payments: Iterable[Any],
+    on: date,
+    until: datetime = END_OF_TIME,
 ) -> Owed:
+    """One loan from its newest snapshot; a payment is its amount, posting and reversal, and since when it was owed."""
     cut_off = datetime.fromisoformat(base["posting_cut_off"])
     if closed_at is not None and cut_off <= closed_at <= until:
         return Owed(loan_id, base["currency"], 0, None, ended=True)

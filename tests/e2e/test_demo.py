@@ -21,6 +21,7 @@ from shared.messaging.embedded_log import EmbeddedLog
 from shared.postgres.databases import STEPPER
 from shared.postgres.server import PostgresServer
 from tests.e2e import owners
+from tests.e2e.digest import digest, facts
 from tests.e2e.invariants import broken
 from tests.e2e.owners import after_the_run
 from tests.e2e.running import LONGEST, PRODUCT, QUICK, began, data_directory, done
@@ -39,6 +40,7 @@ class Played:
     seed: int
     data: Path
     summary: bytes
+    outcome: object = None
 
     @property
     def arguments(self) -> tuple[str | int, ...]:
@@ -60,7 +62,13 @@ def played() -> Iterator[Played]:
     with data_directory("demo") as data:
         numbers = Played(loans, days, seed, data, b"")
         done(data, QUICK, "demo", *numbers.arguments, "--summary", data / "summary.json")
-        yield Played(loans, days, seed, data, (data / "summary.json").read_bytes())
+        yield Played(loans, days, seed, data, (data / "summary.json").read_bytes(), asyncio.run(outcome(data / "demo")))
+
+
+async def outcome(folder: Path) -> object:
+    """All that a run has come to, for comparison."""
+    async with after_the_run(folder) as held:
+        return await digest(held), await facts(held)
 
 
 # -- figures -----------------------------------------------------------------------------------------------------------
@@ -132,14 +140,19 @@ async def test_nothing_is_lost_doubled_open_or_left_behind(played: Played) -> No
 # -- seeds -------------------------------------------------------------------------------------------------------------
 
 
-def test_another_seed_gives_another_summary() -> None:
+async def test_another_seed_gives_another_outcome_and_the_same_seed_the_same() -> None:
     with data_directory("demo") as data:
         told = []
         for seed in (1, 2, 1):
             done(data, QUICK, "demo", *SMALL, "--seed", seed, "--summary", data / "summary.json")
-            told.append((data / "summary.json").read_bytes())
+            async with after_the_run(data / "demo") as held:
+                told.append(((data / "summary.json").read_bytes(), await digest(held)))
     assert told[0] == told[2]
-    assert told[0] != told[1]
+    assert told[0][0] != told[1][0]
+    assert {table for table in told[0][1] if told[0][1][table] != told[1][1][table]} > {
+        "intake.history",
+        "outreach.plan",
+    }
 
 
 # -- killed in the middle ----------------------------------------------------------------------------------------------
@@ -180,7 +193,7 @@ async def _stand(server: PostgresServer) -> tuple[int, int, int] | None:
     return None if row is None else (row["day"], row["slot"], row["place"])
 
 
-async def test_killed_in_the_middle_the_same_command_resumes_and_ends_with_the_same_summary(played: Played) -> None:
+async def test_killed_in_the_middle_the_same_command_resumes_and_ends_with_the_same_outcome(played: Played) -> None:
     with data_directory("demo") as data:
         command = ("demo", *played.arguments, "--summary", data / "summary.json")
         server = PostgresServer(data / "demo" / "postgres")
@@ -199,6 +212,7 @@ async def test_killed_in_the_middle_the_same_command_resumes_and_ends_with_the_s
             assert await broken(held, log) == {}
             await log.close()
             assert json.loads(played.summary) == await owners.summary(held)
+        assert await outcome(data / "demo") == played.outcome
 
 
 async def test_an_unfinished_run_of_other_numbers_is_not_resumed() -> None:

@@ -1,7 +1,8 @@
 """Intake as it runs: the bank's events on any of seven partitions, in any order, through both kinds of actor."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,7 +18,7 @@ from shared.clock import VirtualClock
 from shared.contracts.core_banking import TOPIC, BusinessDateAdvanced, DebtorUpdated
 from shared.messaging.broker import Lane, Outgoing
 from shared.messaging.embedded_log import EmbeddedLog
-from shared.settings import Settings
+from shared.settings import Settings, WorkerTuning
 from shared.stepped import Stepper
 from shared.ticks import Ticks
 from tests.conftest import BlankDatabase, DatabaseOf
@@ -42,8 +43,13 @@ class Bank:
             batches.setdefault(lane, []).append(
                 outgoing(fact, source="/bank", event_id=str(self._written), time=AT, key=b"any")
             )
+        await self.writes(batches)
+
+    async def writes(self, *appends: Mapping[Lane, Sequence[Outgoing]]) -> None:
+        """Records on the partitions that a test has chosen; then everything runs until nothing moves."""
         writer = await self._log.writer()
-        await writer.append(batches)
+        for batches in appends:
+            await writer.append(batches)
         await writer.close()
         await self._stepper.settle()
 
@@ -58,8 +64,14 @@ class Bank:
 async def bank(
     database_of: DatabaseOf, blank_database: BlankDatabase, request: pytest.FixtureRequest
 ) -> AsyncIterator[Bank]:
-    dsn, beside = database_of("intake"), blank_database()
-    settings = replace(Settings.demo(), database_urls={"intake": dsn})
+    async with bank_of(database_of("intake"), blank_database(), request.param) as found:
+        yield found
+
+
+@asynccontextmanager
+async def bank_of(dsn: str, beside: str, seed: int, batch: int = 2000) -> AsyncIterator[Bank]:
+    """A bank, and an intake that takes so many records at once."""
+    settings = replace(Settings.demo(), database_urls={"intake": dsn}, worker=WorkerTuning(batch_size=batch))
     clock = VirtualClock(AT)
     log = await EmbeddedLog.open(beside, clock=clock.now)
     service = declare(settings)
@@ -68,7 +80,7 @@ async def bank(
     await ticks.begin({})
     stepper = Stepper(workers_of([service], settings, log, clock, "test"), log, ticks)
     await stepper.start()
-    yield Bank(dsn, log, stepper, request.param)
+    yield Bank(dsn, log, stepper, seed)
     await stepper.close()
     await ticks.close()
     await log.close()
@@ -120,6 +132,22 @@ async def test_the_same_events_on_any_partition_in_any_order_give_the_same_cases
     }
     gaps = "SELECT debtor_id FROM history WHERE case_version > 0 GROUP BY 1 HAVING max(case_version) <> count(*)"
     assert await bank.rows(gaps) == []
+
+
+@pytest.mark.parametrize("batch", [1, 2, 2000])
+async def test_the_order_between_partitions_does_not_depend_on_how_they_are_cut(
+    database_of: DatabaseOf, blank_database: BlankDatabase, batch: int
+) -> None:
+    async with bank_of(database_of("intake"), blank_database(), 1, batch) as bank:
+        await bank.tells(told_of(1)[0])
+        appends: list[dict[Lane, list[Outgoing]]] = []
+        for number in range(9):
+            paid = of(1, payment("2024-03-06", 10, name=f"payment-{number}").payment, named=False)
+            record = outgoing(paid, source="/bank", event_id=f"paid-{number}", time=AT, key=b"any")
+            appends.append({Lane(TOPIC, number % 3): [record]})
+        await bank.writes(*appends)
+        told = await bank.rows("SELECT data->>'payment_id' FROM history WHERE type LIKE '%payment%' ORDER BY id")
+        assert [int(name.removeprefix("payment-")) for (name,) in told] == [0, 3, 6, 1, 4, 7, 2, 5, 8]
 
 
 async def test_a_bad_event_holds_its_debtor_and_nobody_else(bank: Bank) -> None:

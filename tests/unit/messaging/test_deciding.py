@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from shared.messaging.broker import Lane
-from shared.messaging.turn import Limits
+from shared.messaging.turn import Batch, Limits
 from shared.service import Rejected, TryLater
 from tests.unit.messaging import toy
 from tests.unit.messaging.toy import BROKEN, KIND, LATER, NOW, TODAY, TOO_MUCH, Bench, Day, Greeted
@@ -193,6 +193,18 @@ async def test_a_due_row_is_taken_out_and_applied(bench: Bench) -> None:
     turned = await bench.play()
     assert (bench.applied(), turned.took_due) == ([1005, 5], 1)
     assert (await bench.play()).took_due == 0
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+async def test_due_work_comes_after_all_commands_however_few_are_taken_at_once(bench: Bench, batch: int) -> None:
+    await bench.play(*bench.added(2000))
+    for amount in (1, 2):
+        bench.command("add", toy.Add(amount=amount))
+    took = 1
+    while took:
+        turned = await bench.turn.run(bench.standings, Batch({}, batch, batch), bench.now)
+        bench.standings, took = dict(turned.standings), turned.took_commands + turned.took_due
+    assert [text for _, text in bench.facts()] == ["2000", "1", "2", "ring 2000"]
 
 
 async def test_a_due_row_that_is_no_longer_in_the_state_is_passed_over(bench: Bench) -> None:

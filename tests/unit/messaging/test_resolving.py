@@ -1,6 +1,7 @@
 """Dead letters after the burial: parked behind them, resolved, released in order; and what an edge says of its own."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from shared.contracts.ingress import EventRefused, RefusalResolved
 from shared.messaging.sequence import Position
 from shared.service import Rejected
 from tests.unit.messaging import toy
-from tests.unit.messaging.toy import BROKEN, KIND, TOO_MUCH, Bench, Refused, Resolved
+from tests.unit.messaging.toy import BROKEN, KIND, TODAY, TOO_MUCH, Bench, Refused, Resolved
 
 
 @pytest.fixture
@@ -174,6 +175,17 @@ async def test_an_edge_tells_the_debtor_whom_an_event_names_that_its_handler_fai
     await bench.play(*bench.added(BROKEN))
     assert bench.letters() == [("ZeroDivisionError in on_amount", "", "d1", "open")]
     assert bench.facts() == [("d1", "EventRefused")]
+
+
+async def test_an_edge_tells_nobody_of_due_work_that_fails_for_what_is_no_debtor() -> None:
+    of_loans = replace(EDGE, layout=replace(KIND.layout, owner="loan_key"))
+    bench = await Bench(of_loans).ready()
+    await bench.play(*bench.added(1000 + BROKEN, debtor_id="bank/loan-1"))
+    await bench.play(bench.record(toy.Day(business_date=TODAY + timedelta(days=1)), ""))
+    told = len(bench.facts())
+    await bench.play()
+    assert bench.letters() == [("ZeroDivisionError in on_amount", "", "", "open")]
+    assert bench.facts()[told:] == []
 
 
 async def test_an_edge_takes_every_record_whatever_its_headers_say() -> None:

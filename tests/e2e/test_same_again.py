@@ -1,0 +1,83 @@
+"""The same input in stepped mode, cut into other batches and killed anywhere: the same state and the same facts."""
+
+import os
+import random
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pytest
+
+from services.local import Local
+from shared.clock import VirtualClock
+from shared.messaging.embedded_log import EmbeddedLog
+from shared.postgres.server import PostgresServer
+from shared.settings import SERVICES
+from tests.conftest import BlankDatabase, DatabaseOf
+from tests.e2e.busy_bank import BusyBank, Tick
+from tests.e2e.digest import contents, differing, facts
+from tests.e2e.dying import Fate, Installation
+from tests.e2e.invariants import broken
+from tests.e2e.owners import Owners
+
+DEATHS = 12
+
+
+class Outcome(NamedTuple):
+    """What a run has come to."""
+
+    tables: Mapping[str, Sequence[str]]
+    facts: Mapping[str, Any]
+    effects: int
+    deaths: int
+
+
+Play = Callable[..., Awaitable[Outcome]]
+
+
+@pytest.fixture
+def seed() -> int:
+    """FAIRDUE_TEST_SEED plays one again."""
+    drawn = int(os.environ.get("FAIRDUE_TEST_SEED", random.SystemRandom().randrange(10**6)))
+    sys.stdout.write(f"FAIRDUE_TEST_SEED={drawn}\n")
+    return drawn
+
+
+@pytest.fixture
+def play(database_of: DatabaseOf, blank_database: BlankDatabase, postgres_server: PostgresServer) -> Play:
+    """Plays ticks on fresh databases."""
+
+    async def played(ticks: Sequence[Tick], batch: int = 2000, deaths: Sequence[int] = ()) -> Outcome:
+        clock = VirtualClock(ticks[0].now)
+        local = Local(postgres_server, {name: database_of(name) for name in SERVICES})
+        log = await EmbeddedLog.open(blank_database(), clock=clock.now)
+        installed = Installation(local, log, clock, blank_database(), batch, Fate(list(deaths)))
+        await installed.play(ticks)
+        owners = Owners(local.urls)
+        wrong = await broken(owners, log)
+        await log.close()
+        assert wrong == {}
+        return Outcome(await contents(owners), await facts(owners), installed.fate.effects, installed.deaths)
+
+    return played
+
+
+def assert_same(one: Outcome, other: Outcome) -> None:
+    assert differing(one.tables, other.tables) == {}
+    assert one.facts == other.facts
+
+
+@pytest.mark.slow
+async def test_however_the_input_is_cut_and_wherever_it_dies_the_outcome_is_the_same(play: Play, seed: int) -> None:
+    ticks = BusyBank(seed).ticks()
+    undisturbed = await play(ticks)
+    assert all(undisturbed.tables[f"{name}.history"] for name in SERVICES if name != "analytics")
+    for batch in (7, 1):
+        assert_same(undisturbed, await play(ticks, batch))
+    chance = random.Random(seed)
+    for batch in (2000, 5):
+        deaths = [chance.randrange(1, 2 * undisturbed.effects // DEATHS) for _ in range(DEATHS)]
+        killed = await play(ticks, batch, deaths)
+        sys.stdout.write(f"{killed.deaths} deaths within {killed.effects} effects\n")
+        assert killed.deaths > 1
+        assert_same(undisturbed, killed)
