@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -30,10 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         lines = _lines(chosen.file)
-        failed = [not _answered(chosen.answer, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     except OSError as error:
         sys.stderr.write(f"{chosen.file}: cannot be read ({type(error).__name__})\n")
         return 2
+    try:
+        failed = [not _answered(chosen.answer, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     except WrongDataError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -99,4 +101,5 @@ def _json(content: Mapping[str, object]) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # whoever reads us may stop reading
     sys.exit(main())

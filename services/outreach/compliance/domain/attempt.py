@@ -7,10 +7,7 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfoNotFoundError
 
 from services.outreach.compliance.domain.words import Channel, Direction, Mode, Outcome, Party
-from services.outreach.compliance.domain.zones import Zone, day_number, second_after, second_of, zone_named
-
-LONG_AGO, NEVER = -62_000_000_000, 253_000_000_000
-"""The years 5 and 9987 in seconds since 1970: so far off that they stand for without beginning and without end."""
+from services.outreach.compliance.domain.zones import LONG_AGO, NEVER, Zone, day_number, second_of, zone_named
 
 LENDER = ""
 """Who acts, where it is no agency."""
@@ -28,9 +25,11 @@ class Span:
     ends: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an instant without a zone."""
-        object.__setattr__(self, "begins", LONG_AGO if self.since is None else second_of(self.since))
-        object.__setattr__(self, "ends", NEVER if self.until is None else second_after(self.until))
+        """Raise ValueError for an instant without a zone, or beyond the calendar."""
+        begins = LONG_AGO if self.since is None else second_of(self.since)
+        ends = NEVER if self.until is None else second_of(self.until) + (self.until.microsecond > 0)
+        object.__setattr__(self, "begins", begins)
+        object.__setattr__(self, "ends", ends)
 
     def stands(self, instant: int) -> bool:
         """Whether the flag stands then."""
@@ -56,7 +55,7 @@ class Contact:
     second: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an instant without a zone."""
+        """Raise ValueError for an instant without a zone, or beyond the calendar."""
         object.__setattr__(self, "second", second_of(self.at))
 
 
@@ -88,7 +87,7 @@ class Attempt:
     second: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an instant without a zone."""
+        """Raise ValueError for an instant without a zone, or beyond the calendar."""
         object.__setattr__(self, "second", second_of(self.at))
 
 

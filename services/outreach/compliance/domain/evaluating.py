@@ -7,13 +7,13 @@ latest of these is where all are asked again, until no rule moves it: the earlie
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 
-from services.outreach.compliance.domain.attempt import NEVER, Attempt, Case, Contact, Override
+from services.outreach.compliance.domain.attempt import Attempt, Case, Contact, Override
 from services.outreach.compliance.domain.hours import SEARCHED_DAYS
 from services.outreach.compliance.domain.pack import Pack
 from services.outreach.compliance.domain.rule import Rule
 from services.outreach.compliance.domain.verdict import Finding, Verdict
 from services.outreach.compliance.domain.words import Direction
-from services.outreach.compliance.domain.zones import DAY
+from services.outreach.compliance.domain.zones import DAY, NEVER
 
 SEARCHED = SEARCHED_DAYS * DAY
 _ALLOWED_ALWAYS = Verdict(allowed=True)

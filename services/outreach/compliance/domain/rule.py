@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from services.outreach.compliance.domain.attempt import LONG_AGO, NEVER, Attributes, Case
+from services.outreach.compliance.domain.attempt import Attributes, Case
 from services.outreach.compliance.domain.verdict import Finding
 from services.outreach.compliance.domain.words import Channel, Force, Party, Rank
-from services.outreach.compliance.domain.zones import Zone
+from services.outreach.compliance.domain.zones import LONG_AGO, NEVER, Zone
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from services.outreach.compliance.domain.attempt import NEVER, Case
+from services.outreach.compliance.domain.attempt import Case
 from services.outreach.compliance.domain.rule import Rule
 from services.outreach.compliance.domain.verdict import Finding
 from services.outreach.compliance.domain.words import Rank
-from services.outreach.compliance.domain.zones import DAY, Zone
+from services.outreach.compliance.domain.zones import DAY, NEVER, Zone
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 DAY = 86_400
 EPOCH = date(1970, 1, 1).toordinal()
 
-_FIRST, _LAST = -62_135_000_000, 253_400_000_000
-"""The seconds that a datetime can hold, with some days to spare."""
+LONG_AGO, NEVER = -62_000_000_000, 253_000_000_000
+"""The years 5 and 9987 in seconds since 1970: so far off that they stand for without beginning and without end."""
 
 Stretch = tuple[int, int]
 """Until which instant an offset holds, and the offset."""
@@ -81,7 +81,7 @@ class Zone:
         return later
 
     def _offset(self, instant: int) -> int:
-        within = min(max(instant, _FIRST), _LAST)
+        within = min(max(instant, LONG_AGO), NEVER)
         offset = datetime.fromtimestamp(within, UTC).astimezone(self.info).utcoffset()
         return int(offset.total_seconds()) if offset is not None else 0
 
@@ -93,15 +93,13 @@ def zone_named(name: str) -> Zone:
 
 
 def second_of(instant: datetime) -> int:
-    """The second in which an instant lies. Raises ValueError for one without a zone."""
+    """The second in which an instant lies. Raises ValueError for one without a zone, or beyond the calendar."""
     if instant.utcoffset() is None:
         raise ValueError("an instant needs a zone or an offset")
-    return int(instant.timestamp() // 1)
-
-
-def second_after(instant: datetime) -> int:
-    """The first whole second that is not before an instant. Raises ValueError for one without a zone."""
-    return second_of(instant) + (instant.microsecond > 0)
+    second = int(instant.timestamp() // 1)
+    if not LONG_AGO < second < NEVER:
+        raise ValueError("an instant lies beyond the calendar")
+    return second
 
 
 def day_number(day: date) -> int:

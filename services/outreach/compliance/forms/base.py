@@ -9,11 +9,10 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import msgspec
 
-from services.outreach.compliance.domain.attempt import NEVER
 from services.outreach.compliance.domain.hours import Range, second_of_day
 from services.outreach.compliance.domain.rule import Condition, Rule
 from services.outreach.compliance.domain.words import Channel, Force, Party
-from services.outreach.compliance.domain.zones import DAY, Zone, day_number, zone_named
+from services.outreach.compliance.domain.zones import DAY, NEVER, Zone, day_number, zone_named
 from shared.data_files import Form
 
 PARTY = "party"
