@@ -60,8 +60,7 @@ def read_vector(content: Mapping[str, Any]) -> Vector:
     if not names or not all(isinstance(name, str) for name in names):
         raise VectorError("pack: names no rules")
     pack = _pack(tuple(names), content.get("house") is not False, content.get("interp") == "rolling")
-    history = tuple(_contact(entry, f"hist[{index}]") for index, entry in enumerate(_list(content, "hist")))
-    return Vector(_attempt(content), history, pack)
+    return Vector(read_attempt(content), read_history(content), pack)
 
 
 @lru_cache(maxsize=4096)
@@ -76,7 +75,13 @@ def _pack(names: Sequence[str], house: bool, rolling: bool) -> Pack:  # noqa: FB
     )
 
 
-def _attempt(content: Mapping[str, Any]) -> Attempt:
+def read_history(content: Mapping[str, Any]) -> tuple[Contact, ...]:
+    """What was before. Raises VectorError."""
+    return tuple(_contact(entry, f"hist[{index}]") for index, entry in enumerate(_list(content, "hist")))
+
+
+def read_attempt(content: Mapping[str, Any]) -> Attempt:
+    """What is attempted. Raises VectorError."""
     context = content.get("ctx") or {}
     if not isinstance(context, dict):
         raise VectorError("ctx: not an object")

@@ -64,14 +64,14 @@ class ContactGate(Rule):
         return next((edge for edge in edges if not self.finding(case, edge).reason), None)
 
     def failures_in_a_row(self, case: Case) -> int:
-        """How many of the last attempts at the debtor failed, before the request."""
+        """How many of the last attempts at the debtor failed; in one second, being reached comes last."""
         attempt, failures = case.attempt, 0
         at_debtor = [
             each
             for each in case.history
             if each.party is Party.DEBTOR and each.creditor == attempt.creditor and each.second <= case.second
         ]
-        for each in sorted(at_debtor, key=lambda contact: contact.second, reverse=True):
+        for each in sorted(at_debtor, key=lambda one: (one.second, one.outcome in self.reached), reverse=True):
             if each.outcome in self.reached:
                 break
             tried = each.direction is Direction.OUT and each.channel in self.tried
