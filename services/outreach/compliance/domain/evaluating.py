@@ -5,7 +5,7 @@ latest of these is where all are asked again, until no rule moves it: the earlie
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 
 from services.outreach.compliance.domain.attempt import Attempt, Case, Contact, Override
 from services.outreach.compliance.domain.hours import SEARCHED_DAYS
@@ -39,8 +39,8 @@ def evaluate(attempt: Attempt, history: Sequence[Contact], pack: Pack, overrides
     if not standing:
         return Verdict(True, (), evaluated, None, overridden)
     next_second = _next([rule for rule in rules if rule.id not in waived], case)
-    shown = None if next_second is None else datetime.fromtimestamp(next_second, _zone(rules, standing, case))
-    return Verdict(False, standing, evaluated, shown, overridden)
+    following = None if next_second is None else _told(next_second, _zone(rules, standing, case))
+    return Verdict(False, standing, evaluated, following, overridden)
 
 
 def _waived(rules: Iterable[Rule], overrides: Iterable[Override]) -> set[str]:
@@ -64,6 +64,12 @@ def _next(rules: Sequence[Rule], case: Case) -> int | None:
         if instant == before:
             return instant
     return None
+
+
+def _told(second: int, zone: tzinfo | None) -> datetime:
+    """An instant at a zone's offset then: of the zone itself, an hour that comes twice is equal to nothing elsewhere."""
+    local = datetime.fromtimestamp(second, zone)
+    return local.replace(tzinfo=timezone(local.utcoffset() or timedelta()), fold=0)
 
 
 def _zone(rules: Iterable[Rule], failing: Sequence[Finding], case: Case) -> tzinfo | None:
