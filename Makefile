@@ -4,6 +4,8 @@
 # make replay  a real card panel                                   FILE=credit_record.zip ACCOUNTS=n BROKER=kafka OUT=roll.csv
 # make kafka   a real Kafka broker, left running; Ctrl-C ends it
 # make migrate the databases of the services, brought up to date
+# make agree   two evaluators of the contact rules, on many made-up histories        HISTORIES=100000
+# make verdicts  how many verdicts a second one core gives
 # make lint    format, rules, types, import contracts
 
 LOANS ?= 5000
@@ -11,9 +13,10 @@ DAYS ?= 60
 SEED ?= 1
 PYTHON ?= python3
 WORKERS ?= 2
+HISTORIES ?= 100000
 RUN = .venv/bin/python -m services
 
-.PHONY: install demo up replay kafka migrate test lint
+.PHONY: install demo up replay kafka migrate test agree verdicts lint
 
 install: .venv/installed
 	@:
@@ -35,6 +38,12 @@ migrate: install
 
 test: install
 	@.venv/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
+
+agree: install
+	@TEST_HISTORIES="$(HISTORIES)" .venv/bin/pytest -n $(WORKERS) -q tests/unit/outreach/compliance/test_two_evaluators.py
+
+verdicts: install
+	@.venv/bin/python -m benchmarks.verdicts
 
 lint: install
 	@.venv/bin/ruff format --check .

@@ -67,7 +67,7 @@ def _next(rules: Sequence[Rule], case: Case) -> int | None:
 
 
 def _told(second: int, zone: tzinfo | None) -> datetime:
-    """An instant at a zone's offset then: of the zone itself, an hour that comes twice is equal to nothing elsewhere."""
+    """An instant at its zone's offset: with the zone itself, an hour that comes twice equals nothing elsewhere."""
     local = datetime.fromtimestamp(second, zone)
     return local.replace(tzinfo=timezone(local.utcoffset() or timedelta()), fold=0)
 
