@@ -35,8 +35,8 @@ class Naive:
         self.beyond = timedelta(days=7 if weekly else 3)
         """How long after the last edge that is known the hours of a day, or a week, must have opened once."""
 
-    def judge(self, vector: Json) -> tuple[list[str], datetime | None]:
-        """The failing rules, and the next allowed instant; ([], None) where it is allowed."""
+    def judge(self, vector: Json, until: datetime | None = None) -> tuple[list[str], datetime | None]:
+        """The failing rules, and the next allowed instant, looked for until then; ([], None) where it is allowed."""
         if vector.get("dir") == "in":
             return [], None
         request = Request(vector)
@@ -47,7 +47,7 @@ class Naive:
         if not failing:
             return [], None
         ordered = failing + [rule for rule in whole if rule not in failing]
-        moments = sorted(moment for moment in self.moments(ordered, request) if moment > at)
+        moments = sorted(moment for moment in self.moments(ordered, request, until) if moment > at)
         found = (moment for moment in moments if all(self.passes(rule, request, moment) for rule in ordered))
         return [rule["id"] for rule in failing], next(found, None)
 
@@ -235,11 +235,10 @@ class Naive:
 
     # -- every instant at which anything could change
 
-    def moments(self, rules: Iterable[Json], request: "Request") -> set[datetime]:
-        rules = list(rules)
+    def moments(self, rules: Sequence[Json], request: "Request", until: datetime | None) -> set[datetime]:
         zones = {zone for rule in rules for zone in request.zones(rule)} | {ZoneInfo(self.zone)}
         edges = {moment for rule in rules for moment in request.edges(rule, self.zone)}
-        last = max([request.at, *(edge for edge in edges if edge.year < 2100)]) + self.beyond
+        last = max(until or request.at, request.at + self.beyond, *(edge + self.beyond for edge in edges))
         times = {time(0), *(clock for rule in rules for clock in request.clocks(rule))}
         for zone in zones:
             edges.update(every(times, zone, request.at, last))

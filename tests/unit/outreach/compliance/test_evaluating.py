@@ -152,6 +152,13 @@ def test_a_rule_that_comes_into_force_before_the_next_opening_is_asked_there() -
     assert verdict.next_allowed == on_tuesday("10:00") + timedelta(days=1)
 
 
+def test_a_rule_that_comes_into_force_after_the_next_opening_does_not_delay_it() -> None:
+    later = window("XX-W2", 10, 20, begins=day("2026-12-03"))
+    assert judge(attempt(on_tuesday("23:00")), (), pack(window(), later)).next_allowed == datetime(
+        2026, 12, 2, 8, tzinfo=CHINA
+    )
+
+
 def test_a_rule_that_comes_into_force_and_never_lets_go_makes_it_never() -> None:
     ban = Ban(id="XX-T1", citation="none", force=Force.LAW, begins=day("2026-12-02"))
     assert judge(attempt(on_tuesday("23:00")), (), pack(window(), ban)).next_allowed is None
