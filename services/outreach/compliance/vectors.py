@@ -6,6 +6,7 @@
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -103,8 +104,17 @@ def read_attempt(content: Mapping[str, Any]) -> Attempt:
         flags=_flags(context),
         optouts=frozenset(_word(Channel, {"optouts": word}, "optouts") for word in _list(context, "optouts")),
         holidays=frozenset(_date(day) for day in _list(content, "holidays")),
-        attributes={name: _value(value, name) for name, value in context.items() if name not in {"flags", "optouts"}},
+        attributes=_attributes(context),
     )
+
+
+def _attributes(context: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is known; a name may say what its value is (`last_evaluation_at`), and an agency may have its own object."""
+    agency = context.get("agency")
+    stated = {**context, **(agency if isinstance(agency, dict) else {})}
+    values = {name: _value(value, name) for name, value in stated.items() if name not in {"flags", "optouts", "agency"}}
+    plain = {re.sub("_(at|on|date|days)$", "", name): value for name, value in values.items()}
+    return {**plain, **values}
 
 
 def _contact(entry: object, place: str) -> Contact:

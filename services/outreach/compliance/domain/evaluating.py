@@ -52,18 +52,28 @@ def _waived(rules: Iterable[Rule], overrides: Iterable[Override]) -> set[str]:
 def _next(rules: Sequence[Rule], case: Case) -> int | None:
     """The first second, from the request on, at which all rules pass."""
     instant, last = case.second, case.second + SEARCHED
-    while instant <= last:
-        before = instant
-        for rule in rules:
-            cleared = rule.clear(case, instant)
-            if cleared is None or cleared >= NEVER:
-                return None
-            if cleared > instant and not rule.recurs():
-                last = max(last, cleared + SEARCHED)
-            instant = cleared
-        if instant == before:
-            return instant
-    return None
+    while True:
+        cleared = _cleared(rules, case, instant)
+        if cleared is None or cleared[0] == instant:
+            return None if cleared is None else instant
+        instant, by_hours_alone = cleared
+        last = last if by_hours_alone else instant + SEARCHED
+        if instant > last:  # hours that do not meet in all that time do not until one of their rules is repealed
+            instant = min(rule.ends for rule in rules if rule.ends > instant)
+            last = instant + SEARCHED
+
+
+def _cleared(rules: Iterable[Rule], case: Case, instant: int) -> tuple[int, bool] | None:
+    """Until when some rule certainly fails, and whether only hours of the day say so; None where one fails for ever."""
+    by_hours_alone = True
+    for rule in rules:
+        cleared = rule.clear(case, instant)
+        if cleared is None or cleared >= NEVER:
+            return None
+        if cleared > instant and (cleared == rule.ends or not rule.recurs()):
+            by_hours_alone = False
+        instant = cleared
+    return instant, by_hours_alone
 
 
 def _told(second: int, zone: tzinfo | None) -> datetime:

@@ -19,6 +19,9 @@ CHINA = Path(__file__).with_name("china.jsonl")
 GOOD = {"id": "good", "pack": ["CN-W1"], "at": "2026-12-01T22:00:00+08:00", "ch": "sms"}
 ANSWER = {"id": "good", "verdict": "deny", "next": "2026-12-02T08:00:00+08:00", "rules": ["CN-W1"]}
 
+STANDING = {"on_published_list": True, "contract_valid": True, "training_current": True}
+AGENCY = {"by": "AG1", "pack": ["CN-A1"]}
+
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[Any]]:
     code = program.main(arguments)
@@ -141,6 +144,12 @@ def test_a_vector_without_a_name_has_its_line_number(capsys: pytest.CaptureFixtu
         ),
         pytest.param({"ctx": {"agreed": [["21:00", "02:00"]]}}, [], id="agreed hours past midnight"),
         pytest.param({"dir": "in"}, [], id="they write"),
+        pytest.param(
+            {**AGENCY, "ctx": {**STANDING, "last_evaluation_at": "2025-12-01"}}, [], id="an agency's last date"
+        ),
+        pytest.param({**AGENCY, "ctx": {**STANDING, "last_evaluation_days": 366}}, ["CN-A1"], id="days ago"),
+        pytest.param({**AGENCY, "ctx": {"agency": {**STANDING, "last_evaluation": 365}}}, [], id="an agency's object"),
+        pytest.param({**AGENCY, "ctx": STANDING}, ["CN-A1"], id="an agency that was never evaluated"),
     ],
 )
 def test_ways_to_write_a_vector(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import verdicts as verdicts_benchmark
 from services.outreach.compliance.domain.attempt import Override, Span
 from services.outreach.compliance.domain.evaluating import evaluate
 from services.outreach.compliance.domain.hours import Week, daily
@@ -28,6 +29,10 @@ def window(name: str = "XX-W1", opens: int = 8, closes: int = 21, **others: Any)
     return Window(id=name, citation="none", force=Force.LAW, **{**given, **others})
 
 
+def day(text: str) -> int:
+    return second_of(datetime.fromisoformat(text).replace(tzinfo=CHINA))
+
+
 def pack(*every: Rule) -> Pack:
     return Pack("XX", "1", every)
 
@@ -40,6 +45,12 @@ def test_all_failing_rules_are_told_standing_first_frequency_last() -> None:
         attributes={"contract_valid": False, "recording": False},
     )
     assert rules(judge(one, SEVENTH)) == ["CN-S1", "CN-A1", "CN-R1", "CN-W1", "CN-W2", "CN-F3"]
+
+
+def test_rules_are_told_in_that_order_however_the_pack_has_them() -> None:
+    backwards = Pack("CN", "1", CN.rules[::-1])
+    one = attempt(on_tuesday("23:00"), flags={"plan_active": Span()}, attributes={"recording": False})
+    assert rules(judge(one, SEVENTH, backwards)) == ["CN-S1", "CN-R1", "CN-W2", "CN-W1", "CN-F3"]
 
 
 def test_a_cap_tells_what_it_counted_whether_it_passes_or_not() -> None:
@@ -122,10 +133,6 @@ def test_a_rule_that_is_switched_off_is_known_and_does_not_count() -> None:
 # -- dates -------------------------------------------------------------------------------------------------------------
 
 
-def day(text: str) -> int:
-    return second_of(datetime.fromisoformat(text).replace(tzinfo=CHINA))
-
-
 def test_a_rule_counts_from_its_first_day() -> None:
     assert judge(attempt(datetime(2025, 2, 27, 23, 59, 59, tzinfo=CHINA)), (), CN.only(["CN-W1"])).allowed
     assert not judge(attempt(datetime(2025, 2, 28, tzinfo=CHINA)), (), CN.only(["CN-W1"])).allowed
@@ -164,6 +171,19 @@ def test_a_rule_that_comes_into_force_and_never_lets_go_makes_it_never() -> None
     assert judge(attempt(on_tuesday("23:00")), (), pack(window(), ban)).next_allowed is None
 
 
+@pytest.mark.parametrize(
+    "standing",
+    [
+        pytest.param([window("XX-W1", 8, 12), window("XX-W2", 12, 20, ends=day("2031-12-04"))], id="that never meets"),
+        pytest.param(
+            [window("XX-W1", 8, 12), window("XX-W2", hours=daily(()), ends=day("2031-12-04"))], id="never open"
+        ),
+    ],
+)
+def test_a_far_repeal_of_hours_is_waited_for(standing: list[Rule]) -> None:
+    assert judge(attempt(), (), pack(*standing)).next_allowed == datetime(2031, 12, 4, 8, tzinfo=CHINA)
+
+
 def test_a_far_flag_is_waited_for() -> None:
     block = Block(id="XX-S1", citation="none", force=Force.LAW, flag="stay")
     ends = datetime(2031, 5, 1, 23, tzinfo=CHINA)
@@ -195,3 +215,11 @@ def test_the_next_instant_is_told_in_the_zone_of_the_rule() -> None:
 
 def test_a_pack_that_speaks_of_other_channels_has_nothing_to_say() -> None:
     assert judge(attempt(on_tuesday("23:00"), channel=Channel.LETTER), (), CN.only(["CN-W1"])).evaluated == ()
+
+
+def test_the_benchmark_asks_what_it_says() -> None:
+    verdicts = [evaluate(one, history, CN) for one, history in verdicts_benchmark.cases(200, seed=7)]
+    denied = [verdict for verdict in verdicts if not verdict.allowed]
+    assert len(denied) == 20
+    assert all(verdict.next_allowed for verdict in denied)
+    assert {rule for verdict in denied for rule in rules(verdict)} == {"CN-W1", "CN-W2", "CN-F1"}
