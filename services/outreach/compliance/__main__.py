@@ -101,5 +101,6 @@ def _json(content: Mapping[str, object]) -> str:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # whoever reads us may stop reading
+    if hasattr(signal, "SIGPIPE"):  # whoever reads us may stop reading
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main())

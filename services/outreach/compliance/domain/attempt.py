@@ -38,7 +38,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """One entry of the history. `by` is whoever made it, lender or agency: no counter asks."""
+    """One entry of the history, which is that of the person and of the debtor whom it is about.
+
+    `by` is whoever made the contact, lender or agency: no counter asks.
+    """
 
     at: datetime
     channel: Channel
@@ -64,8 +67,8 @@ class Attempt:
     """A contact that somebody wants to make.
 
     `at` is the start of a call, the sending of a message, the arrival of a visit. `zones` are all zones in which the
-    person may be; None says that nobody knows. `flags` and `optouts` have been read completely: what is not among them
-    does not stand. An attribute that is not there is unknown, and a rule that needs it denies.
+    person may be; no zone says that nobody knows. `flags` and `optouts` have been read completely: what is not among
+    them does not stand. An attribute that is not there is unknown, and a rule that needs it denies.
     """
 
     at: datetime

@@ -1,7 +1,7 @@
 """The shipped packs are sound, and a file that contradicts itself is refused in one line that names its rule."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,10 @@ from services.outreach.compliance import store
 from services.outreach.compliance.domain.figures import Retention
 from services.outreach.compliance.domain.words import Force
 from services.outreach.compliance.store import BOOKS, PACKS, read_conduct, read_figures, read_pack, shipped
+from services.outreach.plans.domain.window import Window, hours_of
+from services.outreach.plans.store import read_windows
 from shared.data_files import WrongDataError
+from tests.unit.outreach.compliance.asking import attempt, judge
 
 CN, CONDUCT, FIGURES = PACKS / "cn.yaml", BOOKS / "cn_conduct.yaml", BOOKS / "cn_figures.yaml"
 HOURS = '    hours: { daily: [["08:00", "22:00"]] }\n    agreed: agreed'
@@ -196,3 +199,13 @@ def test_a_record_is_kept_for_whole_years(begins: date, until: date) -> None:
 def test_every_shipped_pack_is_found_by_its_name() -> None:
     assert {name: pack.name for name, pack in shipped().items()} == {"CN": "CN"}
     assert len(list(store.PACKS.glob("*.yaml"))) == len(shipped())
+
+
+@pytest.mark.parametrize(
+    "window", [pytest.param(each, id=name) for name, each in read_windows().items() if name in shipped()]
+)
+def test_plans_use_hours_that_the_rules_allow(window: Window) -> None:
+    opens, seconds = hours_of(window, date(2026, 12, 1))
+    hours = shipped()["CN"].only(["CN-W1", "CN-W2"])
+    for at in (opens, opens + timedelta(seconds=seconds - 1)):
+        assert judge(attempt(at), (), hours).allowed
