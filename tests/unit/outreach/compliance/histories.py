@@ -60,7 +60,7 @@ def agreements(rng: Random, at: datetime, chance: float) -> Json:
         **some(rng, 2 * chance, agreed=agreed),
         **some(rng, 2 * chance, consent_hours=rng.random() < 0.8),
         **some(rng, chance, agreed_limits={"CN-F1": rng.randrange(1, 6), "CN-F3": 2}),
-        **some(rng, 2 * chance, content=rng.sample(said, 2)),
+        **some(rng, 0.3, content=rng.sample(said, 2)),
         "flags": flags(rng, at, names, chance),
     }
 
@@ -131,7 +131,8 @@ def course(rng: Random, at: datetime, to: str, most: int) -> list[Json]:
     """A history; most contacts are of one kind, so that some counter fills, and now and then all are, in some hours."""
     usual = rng.choice(CALLS)
     if rng.random() < 0.3:
-        return [{**past(rng, at, 5, to, usual), "ch": "call", "o": usual, "to": to} for _ in range(rng.randrange(2, 8))]
+        whom = {"ch": "call", "o": usual, "to": rng.choice((to, "debtor"))}
+        return [past(rng, at, 5, to, usual) | whom for _ in range(rng.randrange(2, 8))]
     return [past(rng, at, rng.choice((9, 30, 120)), to, usual) for _ in range(rng.randrange(most))]
 
 
