@@ -13,6 +13,8 @@
 # make chaos     faults on the real processes, then the verdict             MINUTES=60 SEED=1 BROKERS=1 (or 3); QUICK=1
 # make fuzz      bytes for every decoder, led by coverage                   MINUTES=10
 # make fuzz-api  odd requests for every route, as every caller              EXAMPLES=200
+# make agree     two evaluators of the contact rules, on made-up histories  HISTORIES=100000
+# make verdicts  how many verdicts a second one core gives
 
 LOANS ?= 5000
 DAYS ?= 60
@@ -22,9 +24,10 @@ WORKERS ?= 2
 SEEDS ?= 10000
 FIRST ?= 0
 BROKERS ?= 1
+HISTORIES ?= 100000
 RUN = .venv/bin/python -m services
 
-.PHONY: install demo up replay kafka migrate test simulate mutants stateful chaos fuzz fuzz-api lint
+.PHONY: install demo up replay kafka migrate test simulate mutants stateful chaos fuzz fuzz-api agree verdicts lint
 
 install: .venv/installed
 	@:
@@ -65,6 +68,12 @@ fuzz: install
 
 fuzz-api: install
 	@FAIRDUE_API_EXAMPLES="$(or $(EXAMPLES),200)" .venv/bin/pytest -n $(WORKERS) --dist loadfile -rA tests/integration/fuzz $(PYTEST)
+
+agree: install
+	@TEST_HISTORIES="$(HISTORIES)" .venv/bin/pytest -n $(WORKERS) -q tests/unit/outreach/compliance/test_two_evaluators.py
+
+verdicts: install
+	@.venv/bin/python -m benchmarks.verdicts
 
 lint: install
 	@.venv/bin/ruff format --check .

@@ -63,12 +63,21 @@ def claims_of(loans: Iterable[tuple[str, int, date | None]]) -> tuple[Claim, ...
     return tuple(claims[currency] for currency in sorted(claims))
 
 
-def last_day_to_sue(oldest_due_on: date, years: int) -> date:
-    """The last day of a limitation period of whole years: the same day of the year, or the last day of its month."""
-    year = oldest_due_on.year + years
-    return oldest_due_on.replace(
-        year=year, day=min(oldest_due_on.day, calendar.monthrange(year, oldest_due_on.month)[1])
-    )
+def last_day_to_sue(due_on: date, years: int, interruptions: Iterable[date] = ()) -> date:
+    """The last day of a limitation period of whole years: the same day of the year, or the last day of its month.
+
+    A demand that reached the debtor, or an acknowledgement, begins the period anew; after its end it changes nothing.
+    """
+    last = _years_later(due_on, years)
+    for interruption in sorted(interruptions):
+        if due_on <= interruption <= last:
+            last = _years_later(interruption, years)
+    return last
+
+
+def _years_later(day: date, years: int) -> date:
+    year = day.year + years
+    return day.replace(year=year, day=min(day.day, calendar.monthrange(year, day.month)[1]))
 
 
 def screen(

@@ -86,6 +86,13 @@ VIOLATIONS = [
         LAYERS,
     ),
     ("the domain of field work imports shared", "services.outreach.field.domain", "import shared.clock", PURE_DOMAIN),
+    (
+        "the domain of compliance imports its store",
+        "services.outreach.compliance.domain",
+        "import services.outreach.compliance.store",
+        LAYERS,
+    ),
+    ("the domain of compliance imports a library", "services.outreach.compliance.domain", "import yaml", PURE_DOMAIN),
     ("the domain of cases imports a library", "services.intake.cases.domain", "import msgspec", PURE_DOMAIN),
 ]
 

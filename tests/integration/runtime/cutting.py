@@ -1,10 +1,11 @@
 """A store that says where in a transaction it stands, so that a test can break it off between any two statements."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 import asyncpg
 
+from shared.messaging.postgres_line import PostgresLine
 from shared.messaging.postgres_store import PostgresStore
 
 Interruption: TypeAlias = Callable[["CountingStore"], Awaitable[None]]
@@ -20,11 +21,9 @@ class CountingStore(PostgresStore):
 
     def __init__(self, dsn: str, kind: str, take_over_after: str = "500ms") -> None:
         super().__init__(dsn, kind, take_over_after=take_over_after)
+        self._line = _AskingLine(self, dsn, self._line._session)
         self.interruption: Interruption | None = None
         self.said: list[str] = []
-
-    async def _connected(self) -> Any:
-        return _Asking(await super()._connected(), self)
 
     async def asked(self) -> None:
         """Let the test interrupt."""
@@ -33,8 +32,16 @@ class CountingStore(PostgresStore):
 
     def cut(self) -> None:
         """Lose the connection, as when a cable is pulled or the process dies."""
-        if self._connection is not None:
-            self._connection.terminate()
+        self._line.terminate()
+
+
+class _AskingLine(PostgresLine):
+    def __init__(self, store: CountingStore, dsn: str, session: Mapping[str, str]) -> None:
+        super().__init__(dsn, session)
+        self._store = store
+
+    async def _connected(self) -> Any:
+        return _Asking(await super()._connected(), self._store)
 
 
 class _Asking:
@@ -81,8 +88,8 @@ async def cable_pulled(store: CountingStore) -> None:
 
 async def backend_ended(store: CountingStore) -> None:
     """The server's side is gone: we find out with the next statement."""
-    connection = store._connection
+    connection = store._line._connection
     assert connection is not None
-    killer = await asyncpg.connect(store._dsn)
+    killer = await asyncpg.connect(store._line._dsn)
     await killer.execute("SELECT pg_terminate_backend($1, 5000)", connection.get_server_pid())
     await killer.close()

@@ -80,6 +80,25 @@ def test_the_last_day_to_sue(due_on: date, last_day: date) -> None:
 
 
 @pytest.mark.parametrize(
+    ("due_on", "interruptions", "on", "in_time"),
+    [
+        pytest.param("2023-06-15", [], "2026-06-01", True, id="within three years"),
+        pytest.param("2023-06-15", [], "2026-07-01", False, id="beyond three years"),
+        pytest.param("2023-06-15", ["2025-01-10"], "2026-07-01", True, id="a demand begins them anew"),
+        pytest.param("2023-06-15", ["2025-01-10"], "2028-02-01", False, id="beyond three years from the demand"),
+        pytest.param("2020-01-15", ["2025-01-10"], "2025-02-01", False, id="a demand after the end revives nothing"),
+        pytest.param("2020-01-15", ["2025-01-10", "2022-12-01"], "2025-02-01", True, id="each demand in its time"),
+        pytest.param("2023-06-15", ["2023-06-14"], "2026-06-15", True, id="a demand before it was due"),
+    ],
+)
+def test_a_demand_in_time_begins_the_period_anew(
+    due_on: str, interruptions: list[str], on: str, *, in_time: bool
+) -> None:
+    demands = [date.fromisoformat(day) for day in interruptions]
+    assert (date.fromisoformat(on) <= last_day_to_sue(date.fromisoformat(due_on), 3, demands)) is in_time
+
+
+@pytest.mark.parametrize(
     ("loans", "claims"),
     [
         pytest.param([], [], id="no loans, no claims"),
