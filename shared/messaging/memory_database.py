@@ -1,8 +1,11 @@
 """What the store in memory has committed: all that would survive a crash."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
+from shared.clock import SystemClock
 from shared.messaging.layout import Key, Row
 from shared.messaging.store import (
     Command,
@@ -41,6 +44,7 @@ class MemoryDatabase:
     operations: list[tuple[str, Operation]] = field(default_factory=list)
     holders: dict[tuple[str, int], Holder] = field(default_factory=dict)
     shared_holders: dict[str, Holder] = field(default_factory=dict)
+    clock: Callable[[], datetime] = SystemClock().now
     ordinals: int = 0
 
     def copy(self) -> "MemoryDatabase":

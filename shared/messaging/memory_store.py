@@ -13,6 +13,7 @@ from shared.messaging.broker import Lane
 from shared.messaging.layout import Key, Layout, Row, State, Table
 from shared.messaging.memory_database import MemoryDatabase
 from shared.messaging.memory_rows import is_loaded, stored_as
+from shared.messaging.renewing import incarnation_after
 from shared.messaging.rows import differences, holds_nul, tally
 from shared.messaging.store import (
     WENT_BACK,
@@ -46,7 +47,9 @@ class MemoryStore:
         holder = self._database.holders.pop(place, None)
         if holder is not None:
             holder.end()
-        known = self._database.standings.get(place, Standing(number, 0))
+        known = self._database.standings.get(place)
+        if known is None:
+            known = Standing(number, 0, incarnation_after(0, self._database.clock()))
         self._database.standings[place] = dataclasses.replace(known, epoch=known.epoch + 1)
         self._database.owners[place] = owner
         return self._database.standings[place].copy()

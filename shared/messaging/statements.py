@@ -11,10 +11,11 @@ _TIMELINE = """(
     SELECT system_identifier # (oid::bigint << 32) # timeline_id
     FROM pg_control_system(), pg_control_checkpoint(), pg_database WHERE datname = current_database()
 )"""
-# The owner's backend is kept so that a successor can end a zombie.
+# The owner's backend is kept so that a successor can end a zombie. An actor that is not known may have told before, in
+# a database that is gone: so its first incarnation is named by the clock, as every later one is.
 ACQUIRE = f"""
-INSERT INTO actor AS a (kind, number, epoch, owner, backend_pid, timeline)
-VALUES ($1, $2, 1, $3, pg_backend_pid(), {_TIMELINE})
+INSERT INTO actor AS a (kind, number, epoch, owner, backend_pid, timeline, incarnation)
+VALUES ($1, $2, 1, $3, pg_backend_pid(), {_TIMELINE}, extract(epoch FROM now() - timestamptz '2026-01-01 00:00Z')::int)
 ON CONFLICT (kind, number) DO UPDATE
 SET epoch = a.epoch + 1, owner = excluded.owner, backend_pid = excluded.backend_pid
 RETURNING epoch, incarnation, stopped_reason, timeline IS DISTINCT FROM {_TIMELINE} AS restored

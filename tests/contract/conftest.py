@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from shared.messaging.broker import Broker
-from shared.messaging.store import Store
+from shared.messaging.store import Effects, Store
 from tests.contract import broker_cases
-from tests.contract.store_cases import MemorySite, PostgresSite, Site
+from tests.contract.store_cases import MemorySite, PostgresSite, Site, write
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -27,9 +27,10 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
 
 @pytest.fixture
 async def store(stores: Site) -> Store:
-    """A store that holds actor 3 at epoch 1."""
+    """A store that holds actor 3 at epoch 1, in its first incarnation by name."""
     found = stores.store()
     await found.acquire(3, "one")
+    await write(found, Effects(renewed={3: 1}))
     return found
 
 

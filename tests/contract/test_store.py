@@ -1,7 +1,7 @@
 """What the store port promises of actors, cursors and transactions, held against both adapters."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -52,9 +52,14 @@ OTHER_IN = Lane("toy.other", 3)
 
 async def test_an_actor_starts_with_nothing(store: Store) -> None:
     standing = await store.acquire(4, "one")
-    assert (standing.number, standing.epoch, standing.incarnation, standing.stopped) == (4, 1, 1, "")
+    assert (standing.number, standing.epoch, standing.stopped) == (4, 1, "")
     assert standing.restored is False
     assert not any([standing.cursors, standing.marks, standing.gaps, standing.outs, standing.clocks])
+
+
+async def test_the_first_incarnation_is_named_by_the_clock_since_a_database_may_have_been_lost(store: Store) -> None:
+    seconds = (datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds()
+    assert abs((await store.acquire(4, "one")).incarnation - seconds) < 600
 
 
 async def test_each_acquisition_raises_the_epoch_of_that_actor_alone(stores: Site, store: Store) -> None:

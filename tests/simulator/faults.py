@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.messaging.broker import BrokerUnavailableError, Lane, Outgoing
+from shared.messaging.broker import BrokerUnavailableError, Lane, Outgoing, Record
 from shared.messaging.sequence import position_of
 from shared.messaging.store import StoreUnavailableError
 from tests.simulator.parts import LEASE, Process, append
@@ -299,10 +299,19 @@ def _delete_ahead(striking: Striking, step: Step) -> bool:
         return False
     universe.world.steps.append(step)
     lane, at = unread[striking.chance.randrange(len(unread))]
+    before = list(universe.log.held(lane))
     gone = universe.log.forget(lane, striking.chance.randint(at + 1, universe.log.end(lane)))
     universe.world.say(f"{gone} records of {lane} are gone before they were read")
-    universe.mangled.add(lane)
+    _mangled(universe, lane, before[:gone])
     return True
+
+
+def _mangled(universe: Universe, lane: Lane, gone: Sequence[Record]) -> None:
+    """Remember what is lost, and of whom nothing is left on the lane that would show it."""
+    universe.mangled.add(lane)
+    left = {position.source for r in universe.log.held(lane) if (position := position_of(r.headers))}
+    lost = {position.source for r in gone if (position := position_of(r.headers))}
+    universe.unseen |= {(lane, source) for source in lost - left}
 
 
 def _lose_tail(striking: Striking, step: Step) -> bool:
@@ -313,9 +322,11 @@ def _lose_tail(striking: Striking, step: Step) -> bool:
         return False
     universe.world.steps.append(step)
     lane = full[striking.chance.randrange(len(full))]
+    before = list(universe.log.held(lane))
     lost = universe.log.lose(lane, universe.log.end(lane) - striking.chance.randint(1, 4))
     universe.world.say(f"the last {lost} records of {lane} are lost")
-    universe.mangled.add(lane)
+    _mangled(universe, lane, before)
+    universe.unseen |= {(lane, position.source) for r in before if (position := position_of(r.headers))}
     return True
 
 

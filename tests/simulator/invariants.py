@@ -19,7 +19,6 @@ from shared.contracts.envelope import Event, Moment
 from shared.messaging.broker import Lane
 from shared.messaging.frames import records_of
 from shared.messaging.memory_database import MemoryDatabase
-from shared.messaging.store import Mark
 from tests.simulator.bank import GARBAGE, Book
 from tests.simulator.bank import Event as Said
 from tests.simulator.universe import Universe
@@ -70,19 +69,7 @@ def broken(universe: Universe, book: Book, counts: Counter[str]) -> list[str]:
 
 
 def _heard_all(look: Look) -> Found:
-    told = {
-        (f"{database.service}/{kind.name}/{number}", lane): Mark(standing.incarnation, out.seq)
-        for database, kind, number, standing in look.universe.standings()
-        if standing is not None
-        for lane, out in standing.outs.items()
-        if out.seq
-    }
-    for database, kind, number, standing in look.universe.standings():
-        lanes = set() if kind.is_edge else set(look.universe.inputs(kind, number))
-        for (source, lane), head in told.items():
-            if lane in lanes and standing is not None:
-                mark = standing.marks.get((lane, source))
-                yield f"{database.service}/{kind.name}/{number} heard {source} up to {mark}, told {head}", mark == head
+    return ((what, heard) for _, _, what, heard in look.universe.hearing())
 
 
 def _outbox_is_whole(look: Look) -> Found:

@@ -17,7 +17,7 @@ from tests.simulator.faults import Fault, Striking, drawn
 from tests.simulator.parts import SimulatedTransaction
 from tests.simulator.universe import PUBLIC_PARTITIONS, Universe, services
 from tests.simulator.watching import Watch
-from tests.simulator.world import Step, World
+from tests.simulator.world import Step, Stuck, World
 
 FEWEST_FAULTS = 2
 
@@ -146,12 +146,20 @@ class Schedule:
         """Whether all is said and done; letters are resolved first, and faults that are still due strike now."""
         if self.unsaid or self.universe.down or any(each.frozen for each in self.universe.processes):
             return False
-        if self.universe.unrest():
+        if self.universe.unrest() or not self._all_heard():
             return False
         if self.struck < self.fewest:
             self._strike_idle()
             return False
         return not self._resolve_letters()
+
+    def _all_heard(self) -> bool:
+        """Whether everybody has heard all; a loss shows late only where nothing that follows could show it."""
+        missing = [each for each in self.universe.hearing() if not each[3]]
+        for lane, source, what, _ in missing:
+            if (lane, source) not in self.universe.unseen:
+                raise Stuck(f"3 what follows a hole was not told again: {what}")
+        return not missing
 
     def _strike_idle(self) -> None:
         """A fault that found no step that it wants becomes a process that is killed while it waits."""

@@ -11,7 +11,7 @@ from shared.messaging.broker import Lane, TopicSpec
 from shared.messaging.loop import Loop, Pace
 from shared.messaging.memory_database import MemoryDatabase
 from shared.messaging.memory_store import MemoryTransaction
-from shared.messaging.store import Standing
+from shared.messaging.store import Mark, Source, Standing
 from shared.service import SHARDS, ActorKind, Service
 from shared.settings import Settings
 from tests.simulator.parts import LEASE, Database, Process, SimulatedBroker, SimulatedLeases, SimulatedStore, WatchedLog
@@ -47,6 +47,7 @@ class Universe:
     down: the servers that do not answer: a service's database by its name, or "log".
     copies, rewound: of databases that may go back in time, and those that have.
     mangled: lanes of which the log has lost something.
+    unseen: sources of which a lane has lost the last, so that only their next word shows it.
     """
 
     world: World
@@ -58,12 +59,13 @@ class Universe:
     copies: dict[str, MemoryDatabase] = field(default_factory=dict)
     rewound: set[str] = field(default_factory=set)
     mangled: set[Lane] = field(default_factory=set)
+    unseen: set[tuple[Lane, Source]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Have topics and empty databases."""
         self.log = WatchedLog(self.world.now)
         self.log.create(topics())
-        self.databases = {each.name: Database(each.name, MemoryDatabase()) for each in services()}
+        self.databases = {each.name: Database(each.name, MemoryDatabase(clock=self.world.now)) for each in services()}
 
     def actors(self, kind: ActorKind) -> tuple[int, ...]:
         """The actors of a kind that are driven."""
@@ -139,6 +141,23 @@ class Universe:
             if reason:
                 return f"{who} {reason}"
         return next((f"{db.service}/{kind.name} has work" for db, kind in self.kinds() if self._has_work(db, kind)), "")
+
+    def hearing(self) -> Iterator[tuple[Lane, Source, str, bool]]:
+        """Each consumer's mark beside what its source has told there, and whether they are the same."""
+        told = [
+            (f"{database.service}/{kind.name}/{number}", lane, Mark(standing.incarnation, out.seq))
+            for database, kind, number, standing in self.standings()
+            if standing is not None
+            for lane, out in standing.outs.items()
+            if out.seq
+        ]
+        for database, kind, number, standing in self.standings():
+            lanes = set() if kind.is_edge or standing is None else set(self.inputs(kind, number))
+            for source, lane, head in told:
+                if lane in lanes and standing is not None:
+                    mark = standing.marks.get((lane, source))
+                    who = f"{database.service}/{kind.name}/{number}"
+                    yield lane, source, f"{who} heard {source} to {mark}, told {head}", mark == head
 
     def _unrest_of(self, kind: ActorKind, number: int, standing: Standing) -> str:
         if standing.gaps:

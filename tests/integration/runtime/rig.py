@@ -22,6 +22,7 @@ from shared.messaging.loop import Loop, Pace
 from shared.messaging.partitioner import partition_of
 from shared.messaging.postgres_store import PostgresStore
 from shared.messaging.reading import Reading
+from shared.messaging.sequence import position_of
 from shared.messaging.store import Store
 from shared.messaging.turn import Limits, Turn
 from shared.messaging.worker import Worker
@@ -178,11 +179,11 @@ class Rig:
 
     @contextlib.asynccontextmanager
     async def running(
-        self, worker: Worker, side: Side, *, lease: float = 10.0, broker: Broker | None = None
+        self, worker: Worker, side: Side, *, lease: float = 10.0, broker: Broker | None = None, mark: float = 3600.0
     ) -> AsyncIterator[Loop]:
         """A worker in its live loop, stopped in good order at the end."""
         stopping = asyncio.Event()
-        loop = self.loop(worker, side, lease=lease, broker=broker)
+        loop = self.loop(worker, side, lease=lease, broker=broker, mark=mark)
         task = asyncio.create_task(loop.run(stopping))
         try:
             yield loop
@@ -190,10 +191,14 @@ class Rig:
             stopping.set()
             await task
 
-    def loop(self, worker: Worker, side: Side, *, lease: float = 10.0, broker: Broker | None = None) -> Loop:
-        """A live loop, not begun."""
+    def loop(
+        self, worker: Worker, side: Side, *, lease: float = 10.0, broker: Broker | None = None, mark: float = 3600.0
+    ) -> Loop:
+        """A live loop, not begun; unless `mark` says otherwise, it never says how far it has told."""
         leases = Leases(side.dsn, worker.kind.name, worker.name, lease)
-        return Loop(worker, broker or self.log, leases, self.clock, Pace(wait=0.05, linger=0.01, lease=lease))
+        return Loop(
+            worker, broker or self.log, leases, self.clock, Pace(wait=0.05, linger=0.01, lease=lease, mark=mark)
+        )
 
     @contextlib.asynccontextmanager
     async def second_running(self) -> AsyncIterator[Loop]:
@@ -204,9 +209,14 @@ class Rig:
     # -- output --------------------------------------------------------------------------------------------------
 
     async def told(self) -> int:
-        """How many records lie on the topic between the two."""
-        ends = await self.log.end_offsets([Lane(OUT, number) for number in range(SHARDS)])
-        return sum(ends.values())
+        """How many facts lie on the topic between the two, each as often as it was published."""
+        reader = await self.log.reader()
+        await reader.assign(await self.log.earliest_offsets([Lane(OUT, number) for number in range(SHARDS)]))
+        facts = 0
+        while records := await reader.fetch(10_000, 0.0):
+            facts += sum(position_of(record.headers) is not None for record in records)
+        await reader.close()
+        return facts
 
     async def exact(self) -> bool:
         """Whether both have applied all that was said, once and in order."""
