@@ -55,7 +55,7 @@ async def freeze_broker(stage: Stage, chance: random.Random) -> str:
         silent = _Silence(stage, number)
         brokers.nodes[number].signal(signal.SIGSTOP)
         try:
-            await stage.until("the broker is silent", silent.lasts)
+            await stage.until_felt("the broker is silent", silent.lasts)
         finally:
             brokers.nodes[number].signal(signal.SIGCONT)
         await stage.until_accepted(20)
@@ -90,7 +90,7 @@ async def slow_line(stage: Stage, _chance: random.Random) -> str:
             return sum(proxy.delayed for proxy in proxies) >= before + 200
 
         try:
-            await stage.until("200 answers came late", felt)
+            await stage.until_felt("200 answers came late", felt)
             await stage.until_accepted(60)
         finally:
             for proxy in proxies:
@@ -112,7 +112,7 @@ async def cut_line(stage: Stage, chance: random.Random) -> str:
 
         try:
             cut = sum([await asyncio.to_thread(proxy.cut) for proxy in proxies])
-            await stage.until("somebody was turned away", turned_away)
+            await stage.until_felt("somebody was turned away", turned_away)
         finally:
             for proxy in proxies:
                 proxy.refusing = False
@@ -153,8 +153,8 @@ async def _deleted_ahead(stage: Stage, topic: str, service: str) -> int:
     """
     lanes = [Lane(topic, partition) for partition in range(SHARDS)]
     await stage.topics.read_on(lanes)
-    await stage.until(f"there is news on {topic}", lambda: _news(stage, lanes))
-    ahead = await stage.until(f"there is more of it, unread by {service}", lambda: _news(stage, lanes))
+    await stage.until_felt(f"there is news on {topic}", lambda: _news(stage, lanes))
+    ahead = await stage.until_felt(f"there is more of it, unread by {service}", lambda: _news(stage, lanes))
     await _delete(stage, {lane: stage.topics.places[lane] for lane in ahead})
     return len(ahead)
 

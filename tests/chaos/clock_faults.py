@@ -38,7 +38,7 @@ async def _felt(stage: Stage, part: Part, by: timedelta) -> None:
         rows: list[tuple[datetime, ...]] = await stage.installation.rows(part.service, recorded, newest)
         return any(abs(at - now - by) < SLACK for at, now in rows)
 
-    await stage.until(f"{part.name} tells by its own clock", felt)
+    await stage.until_felt(f"{part.name} tells by its own clock", felt)
 
 
 FAULTS = (Fault("clock-jump", "a worker's wall clock set forward or back, and right again", 1, jump),)

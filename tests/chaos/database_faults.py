@@ -45,7 +45,7 @@ async def end_backend(stage: Stage, chance: random.Random) -> str:
             found[:] = await stage.installation.rows(service, BACKENDS)
             return bool(found)
 
-        await stage.until(f"somebody is connected to {service}", connected)
+        await stage.until_felt(f"somebody is connected to {service}", connected)
         pid, name, state = chance.choice(sorted(found))
         await stage.installation.execute(service, f"SELECT pg_terminate_backend({pid})")
 
@@ -80,7 +80,7 @@ async def _caught_in_transaction(stage: Stage, service: str, workers: list[Part]
                 caught[:] = [part for part in workers if ports & _ports_of(part)]
                 return bool(caught)
 
-            await stage.until(f"a transaction of {service} waits", waiting)
+            await stage.until_felt(f"a transaction of {service} waits", waiting)
             await stage.coverage.look(caught[0])
             caught[0].signal(signal.SIGSTOP)
     finally:
@@ -103,15 +103,15 @@ async def fill_disk(stage: Stage, _chance: random.Random) -> str:
         raise NotHereError(f"no small disk can be mounted here: {disk.why_not}")
     with stage.holding("postgres"):
         size = server.log.stat().st_size
-        await asyncio.to_thread(disk.fill)
 
         async def met() -> bool:
+            await asyncio.to_thread(disk.fill)  # again and again: old segments of the log go, and leave room
             with server.log.open("rb") as file:
                 file.seek(size)
                 return b"No space left on device" in file.read()
 
         try:
-            await stage.until("the disk is full", met)
+            await stage.until_felt("the disk is full", met)
         finally:
             await asyncio.to_thread(disk.free)
         crashed = not server.is_running()

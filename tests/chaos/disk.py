@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 MEGABYTE = 1 << 20
+BREATH = MEGABYTE // 8
 SIZE = 6144 * MEGABYTE
 """What it may hold; only what is used takes memory."""
 
@@ -21,7 +22,7 @@ class SmallDisk:
     def fill(self) -> None:
         """Leave no room but for a breath."""
         used = shutil.disk_usage(self.folder).used
-        self._remount(used + MEGABYTE // 4)
+        self._remount(used + BREATH)
 
     def free(self) -> None:
         """Give the room back."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tests.chaos.faults import FAULTS
 from tests.chaos.process_faults import FREEZE
 from tests.chaos.stage import Clock, Fault, Stage
-from tests.chaos.waiting import NeverCameTrueError, NotHereError, TakenError
+from tests.chaos.waiting import NeverCameTrueError, NoEffectError, NotHereError, TakenError
 
 HANDS = 2
 """Faults that are on at the same time."""
@@ -31,7 +31,7 @@ class Plan:
     clock: Clock
     done: Counter[str] = field(default_factory=Counter)
     skipped: dict[str, str] = field(default_factory=dict)
-    without_effect: list[str] = field(default_factory=list)
+    not_overcome: list[str] = field(default_factory=list)
 
     async def one_of_each(self) -> None:
         """Every kind of fault once, in the order of the table."""
@@ -58,15 +58,18 @@ class Plan:
                 await asyncio.sleep(0.5)  # another hand is at it; the next one is drawn
 
     async def _do(self, fault: Fault, chance: random.Random) -> bool:
-        """Do one fault; whether it could be done. One whose effect or mending never shows breaks the run."""
+        """Do one fault; whether it could be done. One that is never overcome breaks the run."""
         began = self.clock.seconds
         try:
             seen = await fault.act(self.stage, chance)
         except TakenError:
             return False
+        except NoEffectError as error:
+            self.say(f"{began:7.1f}  no effect  {fault.name}: {error}")
+            return True
         except NeverCameTrueError as error:
-            self.without_effect.append(f"{fault.name}: {error}")
-            self.say(f"{began:7.1f}  FAILED  {self.without_effect[-1]}")
+            self.not_overcome.append(f"{fault.name}: {error}")
+            self.say(f"{began:7.1f}  FAILED  {self.not_overcome[-1]}")
             return True
         except NotHereError as error:
             if fault.name not in self.skipped:

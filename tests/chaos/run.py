@@ -108,7 +108,7 @@ async def _played(chosen: Chosen, installation: Installation, clock: Clock) -> O
             await plan.one_of_each()
         else:
             await plan.for_minutes(chosen.minutes)
-        evidence.note(checker.LIVENESS.number, sum(plan.done.values()), plan.without_effect)
+        evidence.note(checker.LIVENESS.number, sum(plan.done.values()), plan.not_overcome)
         say(f"{clock.seconds:7.1f}  no more faults")
     await _come_to_rest(evidence, clock)
     verdicts = await _judged(evidence, clock)

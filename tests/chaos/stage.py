@@ -13,7 +13,7 @@ from tests.chaos.coverage import Coverage
 from tests.chaos.installation import Installation
 from tests.chaos.parts import Part
 from tests.chaos.topics import Topics
-from tests.chaos.waiting import Found, TakenError, eventually
+from tests.chaos.waiting import Found, NeverCameTrueError, NoEffectError, TakenError, eventually
 
 PATIENCE = 120.0
 """Seconds after which an effect that has not come is a failure of the run: other faults may be on meanwhile."""
@@ -62,8 +62,15 @@ class Stage:
         return [part for part in self.installation.workers if len(self.workers_of(part.service)) == 1]
 
     async def until(self, what: str, ask: Callable[[], Awaitable[Found]], within: float = PATIENCE) -> Found:
-        """Wait for an effect, and return it. Raises NeverCameTrueError."""
+        """Wait for what the product must come to, and return it. Raises NeverCameTrueError, which breaks the run."""
         return await eventually(what, ask, within)
+
+    async def until_felt(self, what: str, ask: Callable[[], Awaitable[Found]]) -> Found:
+        """Wait for a fault to hit something, and return that. Raises NoEffectError; then it does not count."""
+        try:
+            return await eventually(what, ask, PATIENCE)
+        except NeverCameTrueError as error:
+            raise NoEffectError(str(error)) from error
 
     async def until_ready(self, part: Part, starts: int = 0) -> None:
         """Wait until a part has been started more often than that, and says that it is ready."""

@@ -1,16 +1,10 @@
 """What the command refuses, and how a run is judged."""
 
-import random
-from collections import Counter
-from itertools import islice
-
 import pytest
 
 from tests.chaos.__main__ import main
 from tests.chaos.checker import Verdict, told
 from tests.chaos.evidence import Invariant
-from tests.chaos.faults import FAULTS
-from tests.chaos.plan import drawn
 from tests.chaos.run import Outcome
 
 HOLDS = Verdict(Invariant(3, "first occurrences are dense", ()), 10, [])
@@ -54,11 +48,3 @@ def test_a_run_does_not_count_where_something_was_never_put_to_the_test() -> Non
     never = outcome([HOLDS], {"take-overs": 3, "gaps repaired": 0})
     assert not never.counts
     assert list(never.told())[-1].endswith("never seen: gaps repaired")
-
-
-def test_faults_come_as_often_as_their_weights_say_and_the_same_for_a_seed() -> None:
-    total = sum(fault.weight for fault in FAULTS)
-    first = [fault.name for fault in islice(drawn(random.Random("1/0")), 2 * total)]
-    assert Counter(first) == {fault.name: 2 * fault.weight for fault in FAULTS}
-    assert first == [fault.name for fault in islice(drawn(random.Random("1/0")), 2 * total)]
-    assert first != [fault.name for fault in islice(drawn(random.Random("1/1")), 2 * total)]

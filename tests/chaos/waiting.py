@@ -22,6 +22,10 @@ class NeverCameTrueError(Exception):
     """What should have come about did not, in the time that it was given."""
 
 
+class NoEffectError(Exception):
+    """A fault has hit nothing in the time that it was given: nobody was there, or nothing was wanted meanwhile."""
+
+
 class NotHereError(Exception):
     """This machine does not allow this fault; its text says why."""
 
