@@ -30,8 +30,13 @@ PAIRS = (
 
 _INSIDE = frozenset(f"store.{name}" for name in STATEMENTS)
 
-NO_ANSWER = StoreUnavailableError("no answer from the database")
-NO_BROKER = BrokerUnavailableError("no answer from the broker")
+
+def _no_answer() -> StoreUnavailableError:
+    return StoreUnavailableError("no answer from the database")
+
+
+def _no_broker() -> BrokerUnavailableError:
+    return BrokerUnavailableError("no answer from the broker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class Striking:
         for step in universe.world.drop(lambda step: step.actor.service == service and _to_database(step)):
             if step.place == "store.commit" and self.chance.random() < 0.5:
                 self.in_silence(step)
-            universe.world.fail(step, NO_ANSWER)
+            universe.world.fail(step, _no_answer())
         for process in universe.processes:
             if process.service == service:
                 process.disconnect()
@@ -115,7 +120,7 @@ class Striking:
         for step in world.drop(lambda step: step.place.startswith("log.")):
             if step.place == "log.append":
                 append(self.universe.log, self.some_of(step.about))
-            world.fail(step, NO_BROKER)
+            world.fail(step, _no_broker())
         self._down("log")
 
     def _down(self, name: str) -> None:
@@ -177,7 +182,7 @@ def _answer_lost(striking: Striking, step: Step) -> bool:
         striking.in_silence(step)
     step.about.inner.end()
     step.about.process.open.discard(step.about)
-    striking.universe.world.fail(step, NO_ANSWER)
+    striking.universe.world.fail(step, _no_answer())
     return True
 
 
@@ -188,7 +193,7 @@ def _append_unanswered(striking: Striking, step: Step) -> bool:
         append(log, part)
     else:
         striking.later(0.1, 3, lambda: append(log, step.about))
-    striking.universe.world.fail(step, NO_BROKER)
+    striking.universe.world.fail(step, _no_broker())
     return True
 
 
