@@ -136,6 +136,9 @@ class MemoryLog:
                 del self._waiting[lane][waiting]
 
     def _kept(self, lane: Lane) -> _Kept:
+        kept = self._lanes.get(lane)
+        if kept is not None:
+            return kept
         if not 0 <= lane.partition < self._partitions.get(lane.topic, 0):
             raise BrokerUnavailableError(f"there is no lane {lane.topic}/{lane.partition}")
         return self._lanes.setdefault(lane, _Kept())

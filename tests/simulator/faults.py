@@ -90,6 +90,7 @@ class Striking:
         world = self.universe.world
         world.say(f"{process.name} is frozen for {seconds:.1f}s")
         process.frozen = True
+        world.frozen += 1
         world.loop.call_later(seconds, lambda: self._thaw(process))
         if not self.universe.running(process.service):
             self.later(0.1, 2, lambda: self.restart(process.service))
@@ -97,6 +98,7 @@ class Striking:
     def _thaw(self, process: Process) -> None:
         self.universe.world.say(f"{process.name} is thawed")
         process.frozen = False
+        self.universe.world.frozen -= 1
 
     # -- servers -------------------------------------------------------------------------------------------------
 

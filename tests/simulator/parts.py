@@ -253,7 +253,7 @@ class SimulatedReader:
         some = {lane: offset for lane, offset in full.items() if chance.random() < 0.7} or full
         reader = MemoryReader(log)
         reader.positions = some
-        records = reader.take(chance.choice((1, 3, limit, limit)) * max(len(some), 1))
+        records = reader.take(chance.choice((2, limit, limit)) * max(len(some), 1))
         self._positions |= reader.positions
         return records
 

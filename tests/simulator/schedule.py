@@ -53,7 +53,7 @@ class Schedule:
     def __post_init__(self) -> None:
         """Draw everything that is known before it runs."""
         chance = random.Random(self.seed)
-        self.said = self.book or Book.made(chance, inputs=chance.randint(20, 26))
+        self.said = self.book or Book.made(chance, inputs=chance.randint(20, 24))
         self.world = World(chance, bank.EPOCH, tracing=self.tracing)
         self.world.happenings = self
         self.universe = Universe(self.world, self.said.lanes)
@@ -138,9 +138,14 @@ class Schedule:
 
     def otherwise(self, *, idle: bool) -> bool:
         """Say something; more often where nothing else can happen."""
-        if not self.unsaid or self.world.chance.random() > (0.5 if idle else 0.06):
+        if not self.unsaid or self.world.chance.random() > (0.5 if idle else 0.05):
             return False
-        return self._say(self.unsaid[0]) and bool(self.unsaid.pop(0))
+        said = 0
+        for _ in range(min(self.world.chance.choice((1, 1, 3, 6)), len(self.unsaid))):
+            if not self._say(self.unsaid[0]):
+                break
+            said += bool(self.unsaid.pop(0))
+        return said > 0
 
     def at_rest(self) -> bool:
         """Whether all is said and done; letters are resolved first, and faults that are still due strike now."""

@@ -1,16 +1,17 @@
 """Steps, the order in which they happen, and virtual time.
 
-The event loop is asyncio's own but for two things: it never waits for a socket, and when every task is stuck it asks
-the world to let something happen. So the real coroutines run unchanged, and one place decides between them.
+The event loop is asyncio's own but for one thing: when every task is stuck it does not wait for a socket or a timer,
+but asks the world to let something happen. So the real coroutines run unchanged, and one place decides between them.
 """
 
 import asyncio
 import random
 from asyncio.base_events import BaseEventLoop
-from collections import Counter
-from collections.abc import Callable, Collection, Coroutine
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from heapq import heappop
 from typing import Any, Protocol
 
 from shared.messaging.store import HeldError
@@ -65,31 +66,35 @@ class Happenings(Protocol):
         """Whether nothing is left to be done."""
 
 
-class _Selector:
-    """Stands where a loop would wait for sockets."""
-
-    def __init__(self, world: "World") -> None:
-        self._world = world
-
-    def select(self, timeout: float | None) -> Collection[Any]:
-        if timeout is None or timeout > 0:
-            self._world.next(timeout)
-        return ()
-
-
 class _Loop(BaseEventLoop):
-    """asyncio's loop on virtual time."""
+    """asyncio's loop on virtual time: where it would wait for a socket or a timer, it asks the world."""
 
     def __init__(self, world: "World") -> None:
         super().__init__()
         self._world = world
-        self._selector = _Selector(world)
 
     def time(self) -> float:
         return self._world.seconds
 
-    def _process_events(self, event_list: Any) -> None:
-        """There are none."""
+    def _run_once(self) -> None:
+        ready: deque[asyncio.Handle] = self._ready  # type: ignore[attr-defined]
+        while not ready and not self._stopping:  # type: ignore[attr-defined]
+            self._ask(ready)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()
+
+    def _ask(self, ready: deque[asyncio.Handle]) -> None:
+        """Let the world do something or let time pass, and see which timers that makes due."""
+        timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
+        while timers and timers[0].cancelled():
+            heappop(timers)
+        due_in = timers[0].when() - self._world.seconds if timers else None
+        if due_in is None or due_in > 0:
+            self._world.next(due_in)
+        while timers and timers[0].when() <= self._world.seconds:
+            ready.append(heappop(timers))
 
     def _write_to_self(self) -> None:
         """No other thread calls."""
@@ -108,6 +113,7 @@ class World:
     steps: list[Step] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    frozen: int = 0
     over: bool = False
     error: BaseException | None = None
 
@@ -187,7 +193,7 @@ class World:
 
     def _next(self, timeout: float | None) -> None:
         assert self.happenings is not None
-        ready = [step for step in self.steps if not step.actor.frozen]
+        ready = [step for step in self.steps if not step.actor.frozen] if self.frozen else self.steps
         if self.happenings.otherwise(idle=not ready):
             return
         if ready and (timeout is None or self.chance.random() > 0.02):
