@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from shared.messaging.broker import BrokerUnavailableError, Lane, Outgoing, Record
 from shared.messaging.sequence import position_of
@@ -18,15 +18,31 @@ STATEMENTS = (
     *("fence", "move_cursors", "take_commands", "take_due", "load", "quarantines", "parked", "letters"),
     *("count_letters", "save", "write", "commit"),
 )
-PAIRS = (
-    *(("begin", "fence"), ("fence", "move_cursors"), ("fence", "take_commands"), ("fence", "write")),
-    *(("move_cursors", "take_commands"), ("move_cursors", "letters"), ("move_cursors", "quarantines")),
-    *(("move_cursors", "write"), ("take_commands", "take_due"), ("take_due", "letters"), ("take_due", "quarantines")),
-    *(("take_due", "write"), ("letters", "quarantines"), ("letters", "write"), ("quarantines", "parked")),
-    *(("quarantines", "load"), ("parked", "load"), ("load", "save"), ("load", "count_letters"), ("load", "write")),
-    *(("save", "write"), ("save", "count_letters"), ("count_letters", "write"), ("write", "commit")),
-)
-"""Every pair of statements that follow each other in some transaction."""
+PAIRS: Mapping[tuple[str, str], float] = {
+    ("begin", "fence"): 1,
+    ("fence", "move_cursors"): 1,
+    ("fence", "take_commands"): 1,
+    ("fence", "write"): 1,
+    ("move_cursors", "take_commands"): 1.5,
+    ("move_cursors", "quarantines"): 1,
+    ("move_cursors", "write"): 1,
+    ("take_commands", "take_due"): 1,
+    ("take_due", "letters"): 1.5,
+    ("take_due", "quarantines"): 1,
+    ("letters", "quarantines"): 6,
+    ("letters", "write"): 2,
+    ("quarantines", "parked"): 1.5,
+    ("quarantines", "load"): 1,
+    ("parked", "load"): 1.5,
+    ("load", "save"): 1,
+    ("load", "count_letters"): 3,
+    ("load", "write"): 1,
+    ("save", "count_letters"): 8,
+    ("save", "write"): 1,
+    ("count_letters", "write"): 2,
+    ("write", "commit"): 1,
+}
+"""The pairs of statements that follow each other in a transaction; rare ones are drawn oftener."""
 
 _INSIDE = frozenset(f"store.{name}" for name in STATEMENTS)
 
@@ -395,5 +411,5 @@ INSIDE: tuple[Fault, ...] = tuple(
 
 def drawn(chance: Any) -> Fault:
     """One of all faults."""
-    chosen: Fault = chance.choice(INSIDE) if chance.random() < 0.3 else chance.choice(FAULTS)
-    return chosen
+    [chosen] = chance.choices(INSIDE, [*PAIRS.values()]) if chance.random() < 0.45 else [chance.choice(FAULTS)]
+    return cast("Fault", chosen)

@@ -39,7 +39,8 @@ class Result:
         rare = [f"point {point}" for point in POINTS if self.counts[f"point {point}"] < LEAST]
         rare += [each.name for each in INSIDE if self.counts[f"fault: {each.name}"] < LEAST]
         known = {f"seen: {name.removeprefix('killed between ').replace(' and ', ' store.')}" for name in _inside()}
-        seen = {name for name in self.counts if name.startswith("seen: ") and not name.endswith("store.rollback")}
+        seen = {name for name, count in self.counts.items() if name.startswith("seen: ") and count >= LEAST}
+        seen = {name for name in seen if not name.endswith("store.rollback")}
         return [*(f"{name}: too rare" for name in rare), *(f"{name}: never cut" for name in sorted(seen - known))]
 
 
