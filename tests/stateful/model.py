@@ -12,6 +12,9 @@ from shared.contracts.core_banking import LoanClosed, LoanOverdue, OfLoan, Payme
 from shared.contracts.envelope import Fact
 from tests.e2e.owners import Owed, past_due
 
+POISON = 13
+"""An amount on which intake fails while its release is bad."""
+
 LOANS: Mapping[str, str] = {"loan-1": "party-1", "loan-2": "party-1", "loan-3": "party-2", "loan-4": "party-3"}
 
 
@@ -39,6 +42,20 @@ class Model:
     def payments(self) -> Sequence[Said]:
         """The postings that can be applied."""
         return [each for each in self.said if isinstance(each.fact, PaymentPosted) and not each.bad]
+
+    def contradictable(self) -> Sequence[Said]:
+        """The postings that were said once."""
+        times = Counter(each.event_id for each in self.said)
+        return [each for each in self.payments() if times[each.event_id] == 1]
+
+    def repeatable(self) -> Sequence[Said]:
+        """What nobody can have refused: of two copies of what was refused, it could not be told which one it was."""
+        amounts: dict[str, set[int]] = {}
+        for each in self.payments():
+            fact: Any = each.fact
+            amounts.setdefault(fact.payment_id, set()).add(fact.amount)
+        doubtful = {name for name, told in amounts.items() if len(told) > 1 or POISON in told}
+        return [each for each in self.said if getattr(each.fact, "payment_id", "") not in doubtful]
 
 
 class Paid(NamedTuple):

@@ -28,12 +28,10 @@ from shared.ticks import Ticks
 from tests.e2e.owners import Owners, Rows
 from tests.integration.runtime.cutting import CountingStore, Interruption, before, cable_pulled
 from tests.integration.runtime.faults import FlakyBroker
+from tests.stateful.model import POISON
 
 START = datetime(2026, 3, 2, 1, tzinfo=UTC)
 PARTITIONS = 3
-POISON = 13
-"""An amount on which intake fails while its release is bad."""
-
 ALL = 10_000
 LONGEST = 120
 """Seconds after which something is taken to go on for ever."""
@@ -209,9 +207,13 @@ class Plant:
         """Publish what is committed."""
         await (await self.hand(kind)).worker.flush()
 
-    async def published_unheard(self, kind: str) -> None:
-        """The log takes what is published, and its answer is lost."""
+    async def published_unheard(self, kind: str, *, arrives: bool) -> None:
+        """What is published arrives at the log and its answer is lost; or it does not even arrive."""
         hand = await self.hand(kind)
+        publisher = hand.worker.publisher
+        await publisher.close()  # so that the line is cut before there is a writer
+        if arrives:
+            publisher._writer = await hand.line.writer()
         hand.line.away = True
         with suppress(BrokerUnavailableError):
             await hand.worker.flush()
