@@ -68,6 +68,7 @@ def assert_same(one: Outcome, other: Outcome) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_however_the_input_is_cut_and_wherever_it_dies_the_outcome_is_the_same(play: Play, seed: int) -> None:
     ticks = BusyBank(seed).ticks()
     undisturbed = await play(ticks)

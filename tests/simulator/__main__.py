@@ -62,8 +62,9 @@ def simulate(first: int, seeds: int, processes: int) -> int:
     for outcome in sorted(result.broken, key=lambda each: each.seed)[:SHOWN]:
         say(f"seed {outcome.seed} (again with --replay {outcome.seed}):")
         say("".join(f"  {violation[:400]}\n" for violation in outcome.violations[:SHOWN]).rstrip())
-    unmet = result.unmet() if seeds >= running.ENOUGH_FOR_EVERY_POINT else []
-    say("".join(f"{each}\n" for each in unmet).rstrip())
+    enough = seeds >= running.ENOUGH_FOR_EVERY_POINT
+    unmet = result.unmet() if enough else []
+    say("".join(f"{each}\n" for each in [*unmet, *(result.rare() if enough else [])]).rstrip())
     counts = result.counts
     say(
         f"{counts['schedules']} schedules, {counts['steps']} steps, {counts['inputs']} inputs in "

@@ -13,8 +13,9 @@ from shared.messaging.store import Command as Written
 from shared.messaging.store import StoreUnavailableError
 from tests.simulator import bank, invariants
 from tests.simulator.bank import Book, Command, Event, Morning, Said
-from tests.simulator.faults import Fault, Striking, drawn
+from tests.simulator.faults import Fault, drawn
 from tests.simulator.parts import SimulatedTransaction
+from tests.simulator.striking import Striking
 from tests.simulator.universe import PUBLIC_PARTITIONS, Universe, services
 from tests.simulator.watching import Watch
 from tests.simulator.world import Step, Stuck, World

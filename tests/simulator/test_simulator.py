@@ -10,9 +10,10 @@ import pytest
 
 from tests.simulator import running
 from tests.simulator.bank import Book, Event
-from tests.simulator.faults import FAULTS, Fault, Striking
+from tests.simulator.faults import FAULTS, Fault
 from tests.simulator.mutants import MUTANTS, Mutant
 from tests.simulator.schedule import Planned, Schedule
+from tests.simulator.striking import Striking
 from tests.simulator.universe import Universe
 from tests.simulator.world import Step
 
@@ -106,6 +107,7 @@ def crash(name: str) -> Fault:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_crash_at_every_step_of_a_small_case_is_survived(when: str) -> None:
     book, step = small(), 0
