@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 import asyncpg
 
+from shared.postgres.failures import DRIVER_ERRORS
+
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 BEAT = """
@@ -92,5 +94,5 @@ class Leases:
         try:
             await self._connection.execute(LEAVE, self._me)
             await self._connection.close(timeout=5)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except DRIVER_ERRORS:
             self._connection.terminate()

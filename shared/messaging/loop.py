@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import asyncpg
 import structlog
 
 from shared.messaging.broker import Broker, BrokerUnavailableError, Record
@@ -19,6 +18,7 @@ from shared.messaging.leases import Leases
 from shared.messaging.reading import Reading
 from shared.messaging.store import StaleCursorError, StoreUnavailableError, UnsavableError
 from shared.messaging.worker import Worker
+from shared.postgres.failures import DRIVER_ERRORS
 from shared.service import SHARDS, ActorKind, TryLater
 
 log = structlog.get_logger(__name__)
@@ -28,9 +28,7 @@ AWAY = (
     StoreUnavailableError,
     StaleCursorError,
     UnsavableError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    OSError,
+    *DRIVER_ERRORS,
 )
 """What is waited for, never dead-lettered."""
 

@@ -32,6 +32,7 @@ from shared.messaging.store import (
     UnsavableError,
 )
 from shared.messaging.table_access import anything_waits, claim_due, load_rows, save_table
+from shared.postgres.failures import DRIVER_ERRORS
 
 SESSION = {
     "jit": "off",
@@ -62,7 +63,7 @@ async def _saying() -> AsyncIterator[None]:
         yield
     except _REFUSED as error:
         raise UnsavableError(type(error).__name__) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except DRIVER_ERRORS as error:
         detail = "" if isinstance(error, asyncpg.PostgresError) else f": {error}"  # a server's error may quote a row
         raise StoreUnavailableError(f"{type(error).__name__}{detail}") from error
 
@@ -177,7 +178,7 @@ class PostgresStore:
         if self._connection is not None and not self._connection.is_closed():
             try:
                 await self._connection.close(timeout=5)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except DRIVER_ERRORS:
                 self._connection.terminate()
         self._connection = None
 
@@ -304,7 +305,7 @@ class PostgresTransaction:
         try:
             await self._connection.execute("ROLLBACK")
             self.ended = True
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except DRIVER_ERRORS:
             self._connection.terminate()
 
 

@@ -5,16 +5,16 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import asyncpg
 import httpx
 from aiokafka.errors import KafkaError
 
 from shared.messaging.broker import BrokerUnavailableError
+from shared.postgres.failures import DRIVER_ERRORS
 
 Found = TypeVar("Found")
 
 LOOK_EVERY = 0.1
-AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, httpx.HTTPError, BrokerUnavailableError, KafkaError, OSError)
+AWAY = (*DRIVER_ERRORS, httpx.HTTPError, BrokerUnavailableError, KafkaError)
 """What an answer may fail with while another fault is on: then it is asked again."""
 
 
