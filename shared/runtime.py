@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import asyncpg
 import structlog
 import uvicorn
 
@@ -29,6 +28,7 @@ from shared.messaging.leases import Leases
 from shared.messaging.loop import Loop, Pace
 from shared.messaging.store import StoreUnavailableError
 from shared.postgres import migrate
+from shared.postgres.failures import DRIVER_ERRORS
 from shared.service import Service
 from shared.settings import Settings, SettingsError
 from shared.upkeep import Upkeep
@@ -220,7 +220,7 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 async def _require_schema(service: str, dsn: str) -> None:
     try:
         await migrate.require(dsn, service)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DRIVER_ERRORS as error:
         raise StoreUnavailableError(f"the database of {service} does not answer: {type(error).__name__}") from error
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-import asyncpg
 import structlog
 
 from shared.messaging import lag
@@ -16,6 +15,7 @@ from shared.messaging.broker import Broker, BrokerUnavailableError
 from shared.messaging.embedded_log import EmbeddedLog
 from shared.messaging.housekeeping import Counts, Housekeeping
 from shared.messaging.worker import Worker
+from shared.postgres.failures import DRIVER_ERRORS
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ COUNT_EVERY: Final = 15.0
 LOG_HOURS: Final = 72
 """How long the embedded log keeps what was read; a Kafka has its own retention."""
 
-_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, BrokerUnavailableError, OSError)
+_AWAY = (*DRIVER_ERRORS, BrokerUnavailableError)
 
 
 @dataclass(slots=True)

@@ -16,6 +16,8 @@ from typing import Final, TypeAlias
 import asyncpg
 import structlog
 
+from shared.postgres.failures import DRIVER_ERRORS
+
 log = structlog.get_logger(__name__)
 
 DAYS_AHEAD: Final = 2
@@ -103,7 +105,7 @@ class Housekeeping:
         """Let go of the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with contextlib.suppress(*DRIVER_ERRORS):
                 await connection.close(timeout=2)
 
     async def _connected(self) -> Connection:
@@ -123,7 +125,7 @@ class Housekeeping:
         try:
             yield connection
         finally:
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with contextlib.suppress(*DRIVER_ERRORS):
                 await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
 
     # -- the outbox ----------------------------------------------------------------------------------------------

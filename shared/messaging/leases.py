@@ -12,6 +12,8 @@ from typing import Protocol, TypeAlias
 
 import asyncpg
 
+from shared.postgres.failures import DRIVER_ERRORS
+
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 BEAT = """
@@ -116,5 +118,5 @@ class Leases:
         try:
             await self._connection.execute(LEAVE, self._me)
             await self._connection.close(timeout=5)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except DRIVER_ERRORS:
             self._connection.terminate()

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import asyncpg
 import structlog
 
 from shared.clock import Clock
@@ -20,6 +19,7 @@ from shared.messaging.leases import Lessor
 from shared.messaging.reading import Reading
 from shared.messaging.store import StaleCursorError, StoreUnavailableError, UnsavableError
 from shared.messaging.worker import Worker
+from shared.postgres.failures import DRIVER_ERRORS
 from shared.service import SHARDS, ActorKind, TryLater
 
 log = structlog.get_logger(__name__)
@@ -29,9 +29,7 @@ AWAY = (
     StoreUnavailableError,
     StaleCursorError,
     UnsavableError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    OSError,
+    *DRIVER_ERRORS,
 )
 """What is waited for, never dead-lettered."""
 

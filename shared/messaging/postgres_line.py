@@ -7,6 +7,7 @@ from typing import TypeAlias
 import asyncpg
 
 from shared.messaging.store import StoreUnavailableError, UnsavableError
+from shared.postgres.failures import DRIVER_ERRORS
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -44,7 +45,7 @@ class PostgresLine:
             yield
         except _REFUSED as error:
             raise UnsavableError(type(error).__name__) from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except DRIVER_ERRORS as error:
             self._told()
             detail = (
                 "" if isinstance(error, asyncpg.PostgresError) else f": {error}"
@@ -77,7 +78,7 @@ class PostgresLine:
             return
         try:
             await connection.close(timeout=5)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except DRIVER_ERRORS:
             connection.terminate()
 
     def terminate(self) -> None:

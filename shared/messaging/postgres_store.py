@@ -32,6 +32,7 @@ from shared.messaging.store import (
     StoreUnavailableError,
 )
 from shared.messaging.table_access import anything_waits, claim_due, load_rows, save_table
+from shared.postgres.failures import DRIVER_ERRORS
 
 SESSION = {
     "jit": "off",
@@ -238,7 +239,7 @@ class PostgresTransaction:
             return
         try:
             await self._connection.execute("ROLLBACK")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except DRIVER_ERRORS:
             self._connection.terminate()
 
 

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     for line in outcome.told():
         say(line)
-    return 0 if outcome.counts else 1
+    return 0 if outcome.counts else 3 if outcome.holds else 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -39,9 +39,11 @@ async def kill_broker(stage: Stage, chance: random.Random) -> str:
     with stage.holding("broker"):
         node = chance.choice(nodes)
         await asyncio.to_thread(node.kill)
-        if len(nodes) > 1:
-            await stage.until_accepted(20)
-        await asyncio.to_thread(node.start)
+        try:
+            if len(nodes) > 1:
+                await stage.until_accepted(20)
+        finally:
+            await stage.until_started("the broker", node.start)
         await stage.until("every partition has all its copies", lambda: _all_in_sync(stage))
         await stage.until_accepted(20)
     return f"broker {nodes.index(node) + 1} of {len(nodes)}"

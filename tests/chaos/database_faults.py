@@ -30,7 +30,7 @@ async def kill_postmaster(stage: Stage, chance: random.Random) -> str:
     only = chance.random() < 0.5
     with stage.holding("postgres"):
         await asyncio.to_thread(stage.installation.postgres.kill, postmaster_only=only)
-        await asyncio.to_thread(stage.installation.postgres.start)
+        await stage.until_started("PostgreSQL", stage.installation.postgres.start)
         await stage.until_held()
     return "the postmaster" if only else "all of its processes"
 
@@ -115,7 +115,7 @@ async def fill_disk(stage: Stage, _chance: random.Random) -> str:
         finally:
             await asyncio.to_thread(disk.free)
         crashed = not server.is_running()
-        await asyncio.to_thread(server.start)
+        await stage.until_started("PostgreSQL", server.start)
         await stage.until_held()
     return "the server had to be started again" if crashed else "the server stayed"
 

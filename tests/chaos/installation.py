@@ -66,7 +66,7 @@ class Seen(Owners):
                 self._connections[owner] = connection
             try:
                 return [tuple(row) for row in await connection.fetch(query, *arguments)]
-            except (OSError, TimeoutError):
+            except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 connection.terminate()
                 raise
 

@@ -52,9 +52,14 @@ class Outcome:
     seconds: float
 
     @property
+    def holds(self) -> bool:
+        """Whether every invariant was checked and holds."""
+        return all(verdict.holds for verdict in self.verdicts)
+
+    @property
     def counts(self) -> bool:
         """Whether every invariant holds and nothing that was to be put to the test was left out."""
-        return all(verdict.holds for verdict in self.verdicts) and all(self.counters.values())
+        return self.holds and all(self.counters.values())
 
     def told(self) -> Iterator[str]:
         """The tables and the closing line."""

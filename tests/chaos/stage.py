@@ -1,5 +1,6 @@
 """What a fault acts on: the installation under load, and what other faults are busy with meanwhile."""
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -71,6 +72,15 @@ class Stage:
             return await eventually(what, ask, PATIENCE)
         except NeverCameTrueError as error:
             raise NoEffectError(str(error)) from error
+
+    async def until_started(self, what: str, start: Callable[[], None]) -> None:
+        """Start a server, again where it does not come up in its time."""
+
+        async def started() -> bool:
+            await asyncio.to_thread(start)
+            return True
+
+        await self.until(f"{what} has started", started)
 
     async def until_ready(self, part: Part, starts: int = 0) -> None:
         """Wait until a part has been started more often than that, and says that it is ready."""

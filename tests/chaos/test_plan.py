@@ -32,6 +32,7 @@ def fault(error: Exception | None = None) -> Fault:
     [
         pytest.param(None, 1, 0, 0, "freeze: seen", id="one that is overcome counts"),
         pytest.param(NoEffectError("nobody"), 0, 0, 0, "no effect", id="one that hits nothing does not count"),
+        pytest.param(ConnectionRefusedError("gone"), 0, 0, 0, "no effect", id="one that another forestalls does not"),
         pytest.param(NeverCameTrueError("held"), 0, 1, 0, "FAILED", id="one that is not overcome breaks the run"),
         pytest.param(NotHereError("no mount"), 0, 0, 1, "skipped", id="one that the machine forbids is told"),
         pytest.param(TakenError("broker"), 0, 0, 0, "", id="one that must wait for another is not told"),
