@@ -15,7 +15,7 @@ LONGEST = 24 * 60
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run it; 0 where all holds and was put to the test, 1 where not, 2 for wrong arguments, 3 where too little was met."""
+    """Run it; 0 if all holds and was put to the test, 1 if not, 2 for wrong arguments, 3 if too little was met."""
     chosen = _parser().parse_args(arguments)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of faults comes to us as errors
     if reason := missing():
