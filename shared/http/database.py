@@ -20,6 +20,7 @@ _DOWN = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.InternalClientError,  # a connection that the server has ended, before its end is noticed
     PoolTimeoutError,
 )
 
