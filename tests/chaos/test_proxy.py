@@ -21,13 +21,17 @@ async def proxy() -> AsyncIterator[Proxy]:
             while data := await reader.read(100):
                 writer.write(data)
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
-    target = await asyncio.start_server(echo, HOST, 0)
+    echoing: set[asyncio.Task[None]] = set()
+    target = await asyncio.start_server(lambda *line: echoing.add(asyncio.create_task(echo(*line))), HOST, 0)
     proxy = Proxy(free_port(), target.sockets[0].getsockname()[1])
     proxy.start()
     yield proxy
     await asyncio.to_thread(proxy.close)
     target.close()
+    await asyncio.gather(*echoing)
 
 
 class Caller:

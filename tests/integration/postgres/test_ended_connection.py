@@ -19,14 +19,19 @@ class LongLine:
     def __init__(self, dsn: str) -> None:
         self._target = urlsplit(dsn)
         self.ended = asyncio.Event()
+        self._serving: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[str]:
         """How to connect through it."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         yield self._target._replace(netloc=f"{self._target.netloc.rpartition(':')[0]}:{port}").geturl()
         server.close()
+        await asyncio.gather(*self._serving)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving.add(asyncio.create_task(self._serve(reader, writer)))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back, forth = await asyncio.open_connection(self._target.hostname, self._target.port)
@@ -34,8 +39,10 @@ class LongLine:
         await _pass_on(back, writer)
         self.ended.set()
         await saying
-        writer.close()
-        forth.close()
+        for each in (writer, forth):
+            each.close()
+            with contextlib.suppress(ConnectionError):
+                await each.wait_closed()
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
