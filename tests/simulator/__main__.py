@@ -64,7 +64,7 @@ def simulate(first: int, seeds: int, processes: int) -> int:
         say("".join(f"  {violation[:400]}\n" for violation in outcome.violations[:SHOWN]).rstrip())
     enough = seeds >= running.ENOUGH_FOR_EVERY_POINT
     unmet = result.unmet() if enough else []
-    say("".join(f"{each}\n" for each in [*unmet, *(result.rare() if enough else [])]).rstrip())
+    say("\n".join(unmet))
     counts = result.counts
     say(
         f"{counts['schedules']} schedules, {counts['steps']} steps, {counts['inputs']} inputs in "

@@ -23,19 +23,21 @@ PAIRS: Mapping[tuple[str, str], float] = {
     ("fence", "move_cursors"): 1,
     ("fence", "take_commands"): 1,
     ("fence", "write"): 1,
-    ("move_cursors", "take_commands"): 1.5,
+    ("move_cursors", "take_commands"): 3,
     ("move_cursors", "quarantines"): 1,
+    ("move_cursors", "count_letters"): 6,
     ("move_cursors", "write"): 1,
     ("take_commands", "take_due"): 1,
     ("take_due", "letters"): 1.5,
-    ("take_due", "quarantines"): 1,
-    ("letters", "quarantines"): 6,
+    ("take_due", "quarantines"): 1.5,
+    ("take_due", "write"): 6,
+    ("letters", "quarantines"): 9,
     ("letters", "write"): 2,
-    ("quarantines", "parked"): 1.5,
+    ("quarantines", "parked"): 2,
     ("quarantines", "load"): 1,
     ("parked", "load"): 1.5,
     ("load", "save"): 1,
-    ("load", "count_letters"): 3,
+    ("load", "count_letters"): 5,
     ("load", "write"): 1,
     ("save", "count_letters"): 8,
     ("save", "write"): 1,
@@ -43,6 +45,8 @@ PAIRS: Mapping[tuple[str, str], float] = {
     ("write", "commit"): 1,
 }
 """The pairs of statements that follow each other in a transaction; rare ones are drawn oftener."""
+
+A_SECOND = 1.0
 
 _INSIDE = frozenset(f"store.{name}" for name in STATEMENTS)
 
@@ -193,9 +197,9 @@ def _go_back_unseen(striking: Striking, step: Step) -> bool:
 
 
 def _copied(universe: Universe, service: str) -> bool:
-    """Whether there is a copy to go back to; else there is one from now on."""
+    """Whether there is a copy to go back to; else there is one from now on. No restore takes less than a second."""
     if service in universe.copies:
-        return True
+        return universe.world.elapsed() - universe.rewound.get(service, -A_SECOND) > A_SECOND
     universe.copies[service] = universe.databases[service].content.copy()
     return False
 
@@ -204,7 +208,7 @@ def _go_back(universe: Universe, service: str) -> None:
     universe.databases[service].content = universe.copies[service].copy()
     universe.databases[service].beats.clear()
     universe.world.say(f"the database of {service} goes back to a copy")
-    universe.rewound.add(service)
+    universe.rewound[service] = universe.world.elapsed()
     _restored(universe, service)
 
 

@@ -19,7 +19,7 @@ AT_ONCE = 50
 
 ENOUGH_FOR_EVERY_POINT = 10_000
 LEAST = 100
-"""So many schedules must meet each crash point so many times; of pairs of statements, rare ones are told."""
+"""So many schedules must meet each crash point, and cut each pair of statements, so many times."""
 
 
 @dataclass(slots=True)
@@ -35,11 +35,11 @@ class Result:
         self.broken += broken
 
     def unmet(self) -> list[str]:
-        """Crash points that were met too rarely: a run of this size without them proves nothing."""
-        return [f"point {point}: too rare" for point in POINTS if self.counts[f"point {point}"] < LEAST]
+        """Crash points and pairs of statements that were met too rarely: a run of this size must meet them all."""
+        return [f"point {point}: too rare" for point in POINTS if self.counts[f"point {point}"] < LEAST] + self._uncut()
 
-    def rare(self) -> list[str]:
-        """Pairs of statements that were cut less often than one would like, and pairs that nobody thought of."""
+    def _uncut(self) -> list[str]:
+        """Pairs of statements that were cut too rarely, and those that occur and that nobody thought of."""
         few = [each.name for each in INSIDE if self.counts[f"fault: {each.name}"] < LEAST]
         known = {f"seen: {name.removeprefix('killed between ').replace(' and ', ' store.')}" for name in _inside()}
         seen = {name for name, count in self.counts.items() if name.startswith("seen: ") and count >= LEAST}

@@ -174,6 +174,7 @@ class World:
         """Let the caller have an error."""
         if not step.done.done():
             step.done.set_exception(error)
+            step.done.exception()  # whoever has died meanwhile does not hear of it, and asyncio need not say so
 
     def drop(self, wanted: Callable[[Step], bool]) -> list[Step]:
         """Take steps out of the waiting ones."""
