@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from shared.messaging.broker import Lane, Record
+from shared.messaging.renewing import incarnation_after
 from shared.messaging.sequence import position_of
 from tests.simulator.parts import LEASE, Process, append
 from tests.simulator.striking import Striking, no_answer, no_broker, to_database
@@ -45,8 +46,6 @@ PAIRS: Mapping[tuple[str, str], float] = {
     ("write", "commit"): 1,
 }
 """The pairs of statements that follow each other in a transaction; rare ones are drawn oftener."""
-
-A_SECOND = 1.0
 
 _INSIDE = frozenset(f"store.{name}" for name in STATEMENTS)
 
@@ -197,9 +196,14 @@ def _go_back_unseen(striking: Striking, step: Step) -> bool:
 
 
 def _copied(universe: Universe, service: str) -> bool:
-    """Whether there is a copy to go back to; else there is one from now on. No restore takes less than a second."""
+    """Whether there is a copy to go back to; else there is one from now on.
+
+    No server goes back within the second in which its incarnation was named: a restore and a fail-over take longer.
+    """
     if service in universe.copies:
-        return universe.world.elapsed() - universe.rewound.get(service, -A_SECOND) > A_SECOND
+        content = universe.databases[service].content
+        this_second = incarnation_after(0, content.clock())
+        return all(standing.incarnation < this_second for standing in content.standings.values())
     universe.copies[service] = universe.databases[service].content.copy()
     return False
 
@@ -208,7 +212,7 @@ def _go_back(universe: Universe, service: str) -> None:
     universe.databases[service].content = universe.copies[service].copy()
     universe.databases[service].beats.clear()
     universe.world.say(f"the database of {service} goes back to a copy")
-    universe.rewound[service] = universe.world.elapsed()
+    universe.rewound.add(service)
     _restored(universe, service)
 
 

@@ -63,7 +63,7 @@ class Universe:
 
     lanes: those that anybody works on; the others hold nothing but business dates.
     down: the servers that do not answer: a service's database by its name, or "log".
-    copies, rewound: of databases that may go back in time, and when each last has.
+    copies, rewound: of databases that may go back in time, and those that have.
     mangled: lanes of which the log has lost something.
     unseen: sources of which a lane has lost the last, so that only their next word shows it.
     """
@@ -75,7 +75,7 @@ class Universe:
     processes: list[Process] = field(default_factory=list)
     down: set[str] = field(default_factory=set)
     copies: dict[str, MemoryDatabase] = field(default_factory=dict)
-    rewound: dict[str, float] = field(default_factory=dict)
+    rewound: set[str] = field(default_factory=set)
     mangled: set[Lane] = field(default_factory=set)
     unseen: set[tuple[Lane, Source]] = field(default_factory=set)
 
