@@ -8,13 +8,14 @@ registered in a dict literal by the type of the payload (or of the due row). A h
 raises `Rejected` with the field and the reason; one that cannot accept it yet raises `TryLater`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from fastapi import APIRouter
 
+from shared.clock import Clock
 from shared.contracts import catalogue
 from shared.contracts.envelope import Event, Moment, Told
 from shared.contracts.quarantine import Refusal, Resolution
@@ -28,6 +29,8 @@ SHARDS = 32
 Decision: TypeAlias = tuple[State, Sequence[Told]]
 Handler: TypeAlias = Callable[[Any, Event[Any], Moment], Decision]
 LaneHandler: TypeAlias = Callable[[Event[Any], Moment], Sequence[Told]]
+Errand: TypeAlias = Callable[[Event[Any], Clock], Awaitable[Any]]
+"""Does something in the world outside for a committed fact; what it returns, if anything, is applied like an event."""
 
 
 class Rejected(Exception):  # noqa: N818  # the name is the decision, read aloud: the event is rejected
@@ -79,6 +82,7 @@ class ActorKind:
     commands: by type of the command's body; applied like events.
     decode: bytes to an event, or None to skip. Raises Rejected.
     owner_of: whose state an event changes; the debtor's by default.
+    errands: by type of a fact of its own: what is done outside once the fact is committed (`messaging/errands.py`).
     keeps_history: each fact is also kept as a row of `history`, for ever.
     relays_watermarks: says on its output how fresh its input is.
     refusal, resolution: for an edge: what to tell the debtor's lane when an event of a known debtor is dead-lettered
@@ -94,6 +98,7 @@ class ActorKind:
     commands: Mapping[str, type] = field(default_factory=dict)
     decode: Callable[[Record], Event[Any] | None] = decode_fact
     owner_of: Callable[[Event[Any]], str] = lambda event: event.debtor_id
+    errands: Mapping[type, Errand] = field(default_factory=dict)
     keeps_history: bool = False
     relays_watermarks: bool = False
     refusal: type[Refusal] | None = None

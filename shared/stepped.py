@@ -58,6 +58,7 @@ class Stepper:
         """Take every actor; what a killed run had told but not published is published now."""
         for driven in self._driven:
             actors = range(await actors_of(driven.worker.kind, self._broker))
+            driven.worker.in_step = True
             driven.readings = _readings(driven.worker, self._broker, actors)
             await driven.worker.take(actors)
 
@@ -106,7 +107,8 @@ class Stepper:
         topics = [(reading, await reading.lanes()) for reading in driven.readings]
         every = [lane for _, lanes in topics for lane in lanes]
         ends = await self._broker.end_offsets(every) if every else {}
-        if not _behind(worker, every, ends) and not await worker.has_work() and not worker.ask_for_gaps():
+        idle = not _behind(worker, every, ends) and not await worker.has_work() and not worker.errands.waiting
+        if idle and not worker.ask_for_gaps():
             return 0
         await self._ticks.at(place)
         moved = 0
@@ -142,7 +144,7 @@ class Stepper:
         if turned is None:
             return 0
         self.applied += turned.counts["applied"]
-        return turned.took_commands + turned.took_due
+        return turned.took_commands + turned.took_due + turned.took_answers
 
     async def _publish(self, worker: Worker) -> None:
         """Publish beside the next turn, but not more than one turn behind: memory stays flat."""
@@ -156,10 +158,12 @@ class Stepper:
 
     async def _drain_tables(self, worker: Worker) -> int:
         moved = 0
-        while await worker.has_work():
+        await worker.errands.settle()
+        while worker.errands.waiting or await worker.has_work():
             took = self._count(await worker.turn((), commands=worker.batch, due=worker.batch))
             await self._publish(worker)
-            if not took:
+            await worker.errands.settle()
+            if not (took or worker.errands.waiting):
                 break
             moved += took
         return moved

@@ -67,10 +67,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When something is applied: the instant (UTC), and the lender's business date as this lane knows it."""
+    """When something is applied: the instant (UTC), and the lender's business date as this lane knows it.
+
+    heard: everything that the bank had said by then has been applied in this lane; None where nobody knows.
+    """
 
     instant: datetime
     business_date: date
+    heard: datetime | None = None
 
 
 def derived_id(cause: str, ordinal: int | str) -> str:

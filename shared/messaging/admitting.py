@@ -7,6 +7,7 @@ from datetime import datetime
 
 from shared.messaging.broker import Lane, Record
 from shared.messaging.control import told_before
+from shared.messaging.errands import Answered
 from shared.messaging.sequence import WATERMARK_HEADER, Admission, Verdict, position_of
 from shared.messaging.store import CursorMove, Effects, Gap, Out, Source, Standing
 from shared.service import ActorKind
@@ -16,7 +17,8 @@ from shared.service import ActorKind
 class Batch:
     """What one turn is to apply: the records of each actor in the order of its inputs, and how much else to look for.
 
-    `acknowledged` are counters whose acknowledgements are to be kept; `jumps` move cursors over what the log has lost.
+    `acknowledged` are counters whose acknowledgements are to be kept; `jumps` move cursors over what the log has lost;
+    `answers` are what came of errands; `heard` says how fresh each actor's lane is.
     """
 
     records: Mapping[int, Sequence[Record]]
@@ -24,6 +26,8 @@ class Batch:
     due: int = 0
     acknowledged: Mapping[tuple[int, Lane], Out] = field(default_factory=dict)
     jumps: Sequence[CursorMove] = ()
+    answers: Sequence[Answered] = ()
+    heard: Mapping[int, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

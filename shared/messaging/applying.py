@@ -32,6 +32,7 @@ class Loaded:
     quarantines: Mapping[str, set[str]]
     parked: Mapping[str, list[tuple[Parked, Input]]]
     letters: Mapping[str, Input]
+    heard: Mapping[int, datetime] = field(default_factory=dict)
 
 
 class Condemned(NamedTuple):
@@ -156,7 +157,8 @@ class Applying:
     def moment(self, number: int, lender_id: str) -> Moment:
         """The instant, and the lender's business date in this actor's lane."""
         known = self.clocks.get((number, lender_id))
-        return Moment(self.now, known or self.loaded.standings[number].clocks.get(lender_id, date.min))
+        day = known or self.loaded.standings[number].clocks.get(lender_id, date.min)
+        return Moment(self.now, day, self.loaded.heard.get(number))
 
     def advances(self, number: int, event: Event[Any]) -> bool:
         """Move the lender's clock in this lane; a date that is not newer was said before, and is not said again."""

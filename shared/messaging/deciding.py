@@ -86,6 +86,8 @@ class Deciding:
     def _one(self, item: Input) -> None:
         if item.command is not None:
             self._command(item, item.command)
+        elif item.answer and item.event is not None:
+            self._answer(item, item.event)
         elif item.refused is not None:
             self._bury(item, item.refused)
         elif item.event is not None:
@@ -103,6 +105,14 @@ class Deciding:
             self._park(item)
         else:
             self._apply(item, event)
+
+    def _answer(self, item: Input, event: Event[Any]) -> None:
+        """Apply what came of an errand; where it cannot be, it is as if nobody had answered: due work asks again."""
+        try:
+            if not self.quarantines.get(item.owner):
+                self._applying.to_owner(item, event)
+        except Rejected:
+            self.counts["answers_refused"] += 1
 
     def _apply(self, item: Input, event: Event[Any]) -> None:
         try:

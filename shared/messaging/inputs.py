@@ -1,4 +1,4 @@
-"""What a turn applies, one by one: a record, a due row, a command, or a letter that is tried again."""
+"""What a turn applies, one by one: a record, an answer, a due row, a command, or a letter that is tried again."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ class Input:
     due: DueRow | None = None
     command: Command | None = None
     letter: Letter | None = None
+    answer: bool = False
 
 
 def from_record(kind: ActorKind, number: int, record: Record) -> Input | None:

@@ -34,12 +34,13 @@ class Loading:
     async def inputs(
         self, transaction: Transaction, work: Work, admitted: Admitted
     ) -> tuple[list[Input], tuple[int, int]]:
-        """What the turn applies, in order: records, commands, due rows; and how many of the latter two there are."""
+        """What the turn applies, in order: records, answers, commands, due rows; how many of the last two there are."""
         inputs: list[Input] = []
         for number, records in admitted.fresh.items():
             decoded = (from_record(self.kind, number, record) for record in records)
             inputs += [item for item in decoded if item is not None]
         batch, standings = work.batch, work.standings
+        inputs += [Input(number, event.debtor_id, event=event, answer=True) for number, event in batch.answers]
         running = [number for number, standing in standings.items() if not standing.stopped]
         commands = await transaction.take_commands(list(standings), batch.commands) if batch.commands else ()
         # Due work comes after all commands, however few are taken at once.
@@ -70,7 +71,7 @@ class Loading:
         parked = {owner: self._unsealed(owner, rows) for owner, rows in waiting.items()}
         items = [*inputs, *letters.values(), *(item for rows in parked.values() for _, item in rows)]
         states = await transaction.load(self.kind.layout, owners, self._named(items)) if owners else {}
-        return Loaded(work.standings, states, quarantines, parked, letters)
+        return Loaded(work.standings, states, quarantines, parked, letters, work.batch.heard)
 
     def _sets_apart(self, item: Input) -> bool:
         return not self.kind.is_edge and item.letter is not None and bool(item.letter.owner)

@@ -36,6 +36,9 @@ AWAY = (
 LOOK_EVERY = 1.0
 """Seconds after which commands, due work and acknowledgements are looked at even if nothing called for it."""
 
+ERRAND_SECONDS = 3.0
+"""How long the end waits for what was begun outside."""
+
 LONGEST_PAUSE = 10.0
 MOST_UNACKNOWLEDGED = 50_000
 """Facts beyond which a worker waits for the broker before it commits more."""
@@ -197,6 +200,7 @@ class Loop:
         self._winding_up = True
         self._to_publish.set()
         await publishing
+        await self.worker.errands.settle(ERRAND_SECONDS)
         try:
             await self.worker.turn((), settle=True)
             await self.worker.flush()

@@ -10,6 +10,7 @@ import msgspec
 from shared.contracts import catalogue
 from shared.contracts.envelope import Event, Told, derived_id
 from shared.messaging.broker import Lane
+from shared.messaging.errands import Call
 from shared.messaging.frames import FramedFact, chained, frame
 from shared.messaging.partitioner import partition_of
 from shared.messaging.store import HistoryRow, Out, Source, Standing, StoredFacts
@@ -35,6 +36,7 @@ class Telling:
     now: datetime
     lanes: dict[tuple[int, Lane], list[FramedFact]] = field(default_factory=dict)
     history: list[HistoryRow] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
 
     def tell(self, number: int, cause: Event[Any], told: Told, ordinal: int | str) -> None:
         """Tell one payload of the runtime's own, under an ordinal that no handler's fact has."""
@@ -53,6 +55,8 @@ class Telling:
         for number, partition, event, fact in wrapped:
             self.lanes.setdefault((number, Lane(self.kind.output, partition)), []).append(fact)
             events.append(event)
+            if type(event.data) in self.kind.errands:
+                self.calls.append(Call(number, event))
             if self.kind.keeps_history and event.debtor_id:
                 self.history.append(_history(number, event))
         return events

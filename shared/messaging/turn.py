@@ -16,6 +16,7 @@ from shared.messaging.admitting import Admitted, Batch, Work, admit, standings_a
 from shared.messaging.applying import Condemned
 from shared.messaging.broker import Lane
 from shared.messaging.deciding import Deciding
+from shared.messaging.errands import Call
 from shared.messaging.halving import Rehearsal, first_failure, guilty
 from shared.messaging.inputs import DUE_TOPIC
 from shared.messaging.loading import Loading
@@ -67,8 +68,10 @@ class Turned:
     stopped: list[Stop]
     took_commands: int = 0
     took_due: int = 0
+    took_answers: int = 0
     wrote: bool = True
     effects: Effects = field(default_factory=Effects)
+    calls: list[Call] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -179,7 +182,18 @@ class Turn:
         after = standings_after(work, admitted.moves, effects)
         counts = admitted.counts + deciding.counts
         gaps = [(n, lane, source, gap) for n, each in after.items() for (lane, source), gap in each.gaps.items()]
-        return Turned(after, effects.facts, counts, deciding.failures, gaps, effects.stops, *taken, effects=effects)
+        return Turned(
+            after,
+            effects.facts,
+            counts,
+            deciding.failures,
+            gaps,
+            effects.stops,
+            *taken,
+            len(work.batch.answers),
+            effects=effects,
+            calls=deciding.telling.calls,
+        )
 
     async def _stop_the_poisoned(
         self, transaction: Transaction, deciding: Deciding, turned: Turned, now: datetime

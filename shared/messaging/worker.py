@@ -14,6 +14,7 @@ import structlog
 from shared.clock import Clock
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, OffsetGoneError, Record
 from shared.messaging.control import ReemitRequest, control_lane, control_topic, reemit_record, reemit_request
+from shared.messaging.errands import Errands
 from shared.messaging.freshness import Freshness
 from shared.messaging.meter import Meter
 from shared.messaging.notices import Notices
@@ -40,11 +41,14 @@ class Worker:
         """Hold no actor yet; `name` is written beside every actor that is taken.
 
         `revision` counts what makes a reader's positions wrong: actors taken or lost, records to be read again.
+        `in_step` says that whatever was told has been applied before each turn, as in stepped mode.
         """
         self.name, self.kind, self.batch = name, turn.kind, batch
         self.standings: dict[int, Standing] = {}
         self.publisher = Publisher(broker, turn.source)
         self.freshness = Freshness(turn.kind)
+        self.errands = Errands(turn.kind, clock)
+        self.in_step = False
         self.meter = Meter(turn.service, turn.kind.name)
         self.notices = Notices(turn.service, turn.kind)
         self._turn, self._store, self._broker, self._clock = turn, store, broker, clock
@@ -171,14 +175,20 @@ class Worker:
         Raises StoreUnavailableError, StaleCursorError (after which all standings are dropped) and TryLater (after
         which the same records will be read again).
         """
-        busy = bool(records or commands or due)
+        answers = self.errands.take(self.standings)
+        busy = bool(records or commands or due or answers)
         acknowledged = self._acknowledged() if busy or settle else {}
         if not (busy or acknowledged) or not self.standings:
             return None
+        batch = Batch(self.grouped(records), commands, due, acknowledged, (), answers, self._heard())
         try:
-            turned = await self._run(Batch(self.grouped(records), commands, due, acknowledged), self._clock.now())
+            turned = await self._run(batch, self._clock.now())
         except TryLater:
             self.revision += 1
+            self.errands.give_back(answers)
+            raise
+        except LOST_TRACK:
+            self.errands.give_back(answers)
             raise
         if turned is not None:
             await self._follow_up(turned, records)
@@ -196,8 +206,10 @@ class Worker:
             ours = {number: each for number, each in batch.records.items() if number in self.standings}
             acks = {place: out for place, out in batch.acknowledged.items() if place[0] in self.standings}
             jumps = [move for move in batch.jumps if move.number in self.standings]
+            answers = [each for each in batch.answers if each.number in self.standings]
+            mine = Batch(ours, batch.commands, batch.due, acks, jumps, answers, batch.heard)
             try:
-                turned = await self._turn.run(self.standings, Batch(ours, batch.commands, batch.due, acks, jumps), now)
+                turned = await self._turn.run(self.standings, mine, now)
             except FencedError as error:
                 self.meter.fenced(len(error.lost))
                 self.notices.fenced(error.lost)
@@ -212,6 +224,7 @@ class Worker:
     async def _follow_up(self, turned: Turned, records: Sequence[Record]) -> None:
         """What follows a commit: publish, answer those who miss something, ask for what we miss."""
         self.publisher.submit(turned.facts)
+        self.errands.start(turned.calls)
         self.notices.turned(turned, records)
         self.freshness.heard(records, self.standings)
         for record in records:
@@ -281,6 +294,15 @@ class Worker:
         if age is not None:
             self.meter.watermark_age(age)
 
+    def _heard(self) -> Mapping[int, datetime]:
+        """How fresh each lane is, where this kind does anything outside, which must not rest on what has passed."""
+        if not self.kind.errands:
+            return {}
+        if self.in_step:
+            return dict.fromkeys(self.standings, self._clock.now())
+        heard = {number: self.freshness.of_lane(number) for number in self.standings}
+        return {number: at for number, at in heard.items() if at is not None}
+
     async def flush(self) -> None:
         """Publish all that is queued. Raises BrokerUnavailableError."""
         try:
@@ -291,6 +313,7 @@ class Worker:
 
     async def close(self) -> None:
         """Give everything up and close what is open."""
+        await self.errands.close()
         try:
             await self.give_up(list(self.standings))
         except (StoreUnavailableError, BrokerUnavailableError) as error:

@@ -1,0 +1,158 @@
+"""Errands: what is done outside after a commit, and how its answer comes back."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+import msgspec
+import pytest
+
+from shared.clock import Clock, VirtualClock
+from shared.contracts.envelope import Event, Moment
+from shared.contracts.outreach import HoldReleased
+from shared.messaging.memory_database import MemoryDatabase
+from shared.messaging.memory_log import MemoryLog
+from shared.messaging.memory_store import MemoryStore
+from shared.messaging.turn import Turn
+from shared.messaging.worker import Worker
+from shared.service import Decision, TryLater
+from tests.unit.messaging import toy
+from tests.unit.messaging.toy import KIND, NOW, VAULT, Counter, Total
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What the world outside says."""
+
+    amount: int
+
+
+@dataclass
+class World:
+    """Answers each errand with its amount times ten, when it is let."""
+
+    asked: list[str] = field(default_factory=list)
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    broken: bool = False
+
+    async def errand(self, event: Event[HoldReleased], _clock: Clock) -> Reply | None:
+        self.asked.append(event.data.reason)
+        await self.open.wait()
+        if self.broken:
+            raise OSError("no answer")
+        return Reply(int(event.data.reason) * 10) if event.data.reason != "7" else None
+
+
+def on_reply(state: Counter, event: Event[Reply], now: Moment) -> Decision:
+    if event.data.amount == 50:
+        raise TryLater("not now")
+    if event.data.amount == 60:
+        raise ValueError("cannot be")
+    assert now.instant == NOW
+    total = state.total or Total(0, 0)
+    return replace(state, total=Total(total.amount + event.data.amount, total.times)), ()
+
+
+class Bench:
+    """One worker with one actor, in memory."""
+
+    def __init__(self, world: World) -> None:
+        kind = replace(KIND, handlers={**KIND.handlers, Reply: on_reply}, errands={HoldReleased: world.errand})
+        self.bench = toy.Bench(kind)
+        self.database: MemoryDatabase = self.bench.database
+        store = MemoryStore(self.database, kind.name)
+        clock = VirtualClock(NOW)
+        turn = Turn("toy", kind, store, VAULT)
+        self.worker = Worker("w", turn, store, MemoryLog(clock.now), clock, batch=100)
+
+    async def play(self, *amounts: int, debtor_id: str = "d1") -> None:
+        await self.worker.turn(self.bench.added(*amounts, debtor_id=debtor_id))
+
+    async def heard(self) -> None:
+        await self.worker.errands.settle()
+        await self.worker.turn(())
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+async def bench(world: World) -> Bench:
+    bench = Bench(world)
+    await bench.worker.take([3])
+    return bench
+
+
+async def test_the_answer_is_applied_by_a_later_turn_once(bench: Bench, world: World) -> None:
+    await bench.play(1, 2)
+    assert bench.worker.errands.waiting
+    world.open.set()
+    await bench.heard()
+    await bench.heard()
+    assert bench.bench.total() == (33, 2)
+    assert not bench.worker.errands.waiting
+
+
+async def test_nothing_is_done_outside_for_a_turn_that_was_not_committed(bench: Bench, world: World) -> None:
+    with pytest.raises(TryLater):
+        await bench.play(1, toy.LATER)
+    await asyncio.wait({asyncio.create_task(bench.worker.errands.settle())})
+    assert world.asked == []
+
+
+async def test_an_errand_that_fails_is_as_if_nobody_had_answered(bench: Bench, world: World) -> None:
+    world.broken = True
+    world.open.set()
+    await bench.play(1)
+    await bench.heard()
+    assert (bench.bench.total(), bench.worker.errands.waiting) == ((1, 1), False)
+
+
+async def test_an_errand_may_have_nothing_to_say(bench: Bench, world: World) -> None:
+    world.open.set()
+    await bench.play(7)
+    await bench.heard()
+    assert (world.asked, bench.bench.total()) == (["7"], (7, 1))
+
+
+async def test_an_answer_for_an_actor_that_was_lost_is_dropped(bench: Bench, world: World) -> None:
+    await bench.play(1)
+    bench.worker.lose([3])
+    await bench.worker.take([4])
+    world.open.set()
+    await bench.heard()
+    assert (bench.bench.total(), bench.worker.errands.waiting) == ((1, 1), False)
+
+
+async def test_an_answer_is_kept_for_another_turn_where_its_turn_is_not_committed(bench: Bench, world: World) -> None:
+    world.open.set()
+    await bench.play(1, 5)
+    await bench.worker.errands.settle()
+    for _ in range(2):
+        with pytest.raises(TryLater):
+            await bench.worker.turn(())
+    assert bench.worker.errands.waiting
+    assert bench.bench.total() == (6, 2)
+
+
+async def test_an_answer_that_cannot_be_applied_costs_no_other(bench: Bench, world: World) -> None:
+    world.open.set()
+    await bench.play(6, 1)
+    await bench.heard()
+    assert (bench.bench.total(), bench.bench.letters()) == ((17, 2), [])
+
+
+async def test_an_answer_for_a_debtor_in_quarantine_is_dropped(bench: Bench, world: World) -> None:
+    await bench.play(1)
+    await bench.play(toy.BROKEN)
+    world.open.set()
+    await bench.heard()
+    assert bench.bench.in_quarantine() == {"d1"}
+    assert bench.bench.total() == (1, 1)
+
+
+async def test_a_stop_leaves_what_still_runs_to_whoever_comes_next(bench: Bench, world: World) -> None:
+    await bench.play(1)
+    await bench.worker.errands.settle(0)
+    await bench.worker.close()
+    assert (world.asked, bench.worker.errands.waiting) == (["1"], False)
