@@ -1,7 +1,7 @@
 """What the demo and a replay share: an embedded installation, driven tick by tick, that survives being killed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,6 @@ from shared.messaging.broker import Broker, Lane, Outgoing, Writer
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.embedded_log import EmbeddedLog
 from shared.postgres.databases import STEPPER
-from shared.service import Service
 from shared.settings import SERVICES, Settings
 from shared.stepped import Stepper
 from shared.ticks import Ticks
@@ -113,7 +112,7 @@ async def opened(
     own_kafka: run on a real broker of our own below the folder, instead of the one that the settings name.
     fast: give up durability; for tests only.
     """
-    services = declared(settings)  # before anything is made: wrong data is to be heard of at once
+    declared(settings)  # before anything is made: wrong data is to be heard of at once
     installed = await local.start(folder / "postgres", fast=fast)
     try:
         ticks = await Ticks.open(installed.urls[STEPPER])
@@ -124,7 +123,7 @@ async def opened(
             ticks = await Ticks.open(installed.urls[STEPPER])
         kafka = KafkaServer(folder / "kafka") if own_kafka else None
         async with _broker(settings, installed, kafka, start, resumed=resumed) as (broker, clock):
-            run = await _assembled(settings, services, installed, broker, clock, ticks, source, resumed=resumed)
+            run = await _assembled(settings, installed, broker, clock, ticks, source, resumed=resumed)
             if not resumed:
                 await ticks.begin(parameters)
             await run.stepper.start()
@@ -138,7 +137,6 @@ async def opened(
 
 async def _assembled(
     settings: Settings,
-    services: Sequence[Service],
     installed: Local,
     broker: Broker,
     clock: VirtualClock,
@@ -148,6 +146,7 @@ async def _assembled(
     resumed: bool,
 ) -> Run:
     ready = installed.settings(settings)
+    services = declared(ready)
     await local.migrated(installed, services)
     await broker.ensure_topics(topics_of(services))
     stepper = Stepper(workers_of(services, ready, broker, clock, "stepped"), broker, ticks)

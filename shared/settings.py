@@ -190,6 +190,10 @@ def _refuse_unsafe(settings: Settings) -> None:
         raise SettingsError("FAIRDUE_API_TOKENS", "holds a token of the demo, which everybody knows")
     if settings.personal_data_key == DEMO_KEY:
         raise SettingsError("FAIRDUE_PERSONAL_DATA_KEY", "is the key of the demo, which everybody knows")
+    if settings.dispatch:
+        raise SettingsError(
+            "FAIRDUE_DISPATCH", "there is no gateway but the sandbox, which is for demos and tests only"
+        )
     if settings.embedded_broker:
         raise SettingsError("BROKER_URL", "the embedded broker is for demos and tests only, use kafka://host:port")
 

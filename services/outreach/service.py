@@ -1,10 +1,19 @@
 """The declaration of outreach: what it hears and tells, and which function decides each."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from services.outreach import api
+from services.outreach.contacts.adapters.sandbox import SandboxGateway
+from services.outreach.contacts.adapters.sandbox_log import PostgresGatewayLog
+from services.outreach.contacts.domain.judging import Rules
+from services.outreach.contacts.domain.rows import ContactDue
+from services.outreach.contacts.effects import Dispatcher, Heard
+from services.outreach.contacts.permits import Signer
+from services.outreach.contacts.ports import Gateway
+from services.outreach.contacts.store import rules_of
 from services.outreach.field import handlers as field
 from services.outreach.field.domain import Field
 from services.outreach.field.store import LAYOUT as BOOKS
@@ -12,26 +21,47 @@ from services.outreach.field.store import read_field
 from services.outreach.plans.commands import PlaceHold, ReleaseHold
 from services.outreach.plans.domain.rows import HoldDue, PlanDue, StepDue
 from services.outreach.plans.domain.window import Window
-from services.outreach.plans.handlers import cases, holds, steps, treatments
+from services.outreach.plans.handlers import cases, contacting, holds, steps, treatments
 from services.outreach.plans.store import LAYOUT as PLANS
 from services.outreach.plans.store import read_windows
 from shared.contracts import intake, legal, outreach, quarantine, segmentation
-from shared.service import ActorKind, Service
+from shared.service import ActorKind, Errand, Service
 from shared.settings import Settings
 
 
-def declare(_settings: Settings) -> Service:
+def declare(settings: Settings) -> Service:
     """Outreach, with the data files that it decides by. Raises WrongDataError where one contradicts itself."""
+    windows = read_windows()
+    lane = _lane(windows, rules_of({code: window.zone for code, window in windows.items()}), settings.dispatch)
     return Service(
         name="outreach",
-        actors=(_lane(read_windows()), _allocator(read_field())),
+        actors=(_dispatching(lane, settings) if settings.dispatch else lane, _allocator(read_field())),
         routes=api.routes,
         migrations=Path(__file__).parent / "migrations",
     )
 
 
-def _lane(windows: Mapping[str, Window]) -> ActorKind:
-    """Plans: by debtor."""
+def _dispatching(lane: ActorKind, settings: Settings) -> ActorKind:
+    """The lane with somebody who carries its messages: so far only the sandbox, which settings keep to demos."""
+    signer = Signer(settings.personal_data_key)
+    log = PostgresGatewayLog(settings.database_urls.get("sandbox", ""))
+    return with_gateway(lane, SandboxGateway(log, signer.public_key), signer, log.close)
+
+
+def with_gateway(
+    lane: ActorKind, gateway: Gateway, signer: Signer, close: Callable[[], Awaitable[None]] | None = None
+) -> ActorKind:
+    """The lane, with a gateway that its permits are used at."""
+    dispatcher = Dispatcher(gateway, signer)
+    errands: Mapping[type, Errand] = {
+        outreach.ContactPermitted: dispatcher.send,
+        outreach.ContactDoubted: dispatcher.look_up,
+    }
+    return replace(lane, errands=errands, let_go=close)
+
+
+def _lane(windows: Mapping[str, Window], rules: Mapping[str, Rules], dispatch: bool) -> ActorKind:  # noqa: FBT001
+    """Plans: by debtor. Nobody is contacted unless `dispatch` is on."""
     return ActorKind(
         name="lane",
         inputs=(intake.TOPIC, segmentation.TOPIC, legal.TOPIC, outreach.ALLOCATIONS),
@@ -54,7 +84,9 @@ def _lane(windows: Mapping[str, Window]) -> ActorKind:
             outreach.VisitScheduled: steps.on_visit_scheduled,
             outreach.VisitNotScheduled: steps.on_visit_not_scheduled,
             PlanDue: partial(treatments.on_plan_due, windows),
-            StepDue: steps.on_step_due,
+            StepDue: partial(steps.on_step_due, rules if dispatch else None),
+            ContactDue: contacting.on_contact_due,
+            Heard: contacting.on_heard,
             HoldDue: holds.on_hold_due,
             PlaceHold: holds.on_place_hold,
             ReleaseHold: holds.on_release_hold,

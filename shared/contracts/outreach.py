@@ -14,10 +14,19 @@ ALLOCATIONS = "outreach.allocations"
 
 
 class StepState(StrEnum):
-    """How a step of a plan stands; every step ends in exactly one state but `scheduled` and `requested`."""
+    """How a step of a plan stands; every step ends in exactly one state but the first three.
+
+    `dispatched`: a provider has taken it. `denied`: the rules of contact forbid it for good. `failed`: certainly nobody
+    was reached. `unknown`: nobody can say, so it counts, and is not tried again.
+    """
 
     SCHEDULED = "scheduled"
     REQUESTED = "requested"
+    SENDING = "sending"
+    DISPATCHED = "dispatched"
+    DENIED = "denied"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
     NOT_DISPATCHED = "not_dispatched"
     CANCELLED = "cancelled"
     ASSIGNED = "assigned"
@@ -99,6 +108,79 @@ class VisitNotScheduled(Fact, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
+class ContactPermitted(Fact, frozen=True, kw_only=True, gc=False):
+    """The rules allow a contact, its permit is reserved, and the provider is asked next.
+
+    contact_id: also the permit's. idempotency_key: the same for every try of the step. tries: which one this is.
+    """
+
+    contact_id: str
+    plan_number: int
+    step_number: int
+    channel: str
+    template: str
+    purpose: str
+    idempotency_key: str
+    tries: int
+    permitted_at: datetime
+    expires_at: datetime
+    pack: str
+    pack_version: str
+
+
+class ContactDenied(Fact, frozen=True, kw_only=True, gc=False):
+    """The rules do not allow a contact: all that stand in the way, and when they next allow it, if ever."""
+
+    plan_number: int
+    step_number: int
+    channel: str
+    purpose: str
+    pack: str
+    pack_version: str
+    rules: tuple[str, ...]
+    next_allowed: datetime | None
+
+
+class ContactDoubted(Fact, frozen=True, kw_only=True, gc=False):
+    """Nothing was heard of a contact, so its provider is asked what became of it, for the `lookups`-th time."""
+
+    contact_id: str
+    channel: str
+    idempotency_key: str
+    lookups: int
+
+
+class ContactMade(Fact, frozen=True, kw_only=True, gc=False):
+    """A provider has taken a message or made a call; `outcome` is how that ended, in the words of the rules."""
+
+    contact_id: str
+    plan_number: int
+    step_number: int
+    channel: str
+    outcome: str
+    provider_reference: str
+
+
+class ContactNotMade(Fact, frozen=True, kw_only=True, gc=False):
+    """It is certain that nobody was reached, and why."""
+
+    contact_id: str
+    plan_number: int
+    step_number: int
+    channel: str
+    reason: str
+
+
+class ContactUnknown(Fact, frozen=True, kw_only=True, gc=False):
+    """Nobody can say whether a contact was made: it counts as made, and is for people to look into."""
+
+    contact_id: str
+    plan_number: int
+    step_number: int
+    channel: str
+    reason: str
+
+
 class LegalReferred(Fact, frozen=True, kw_only=True, gc=False):
     """The plan's referral step is due: legal is asked to screen the case."""
 
@@ -128,6 +210,12 @@ FACTS: Mapping[str, type[Fact]] = {
     "outreach.step-ended.v1": StepEnded,
     "outreach.visit-requested.v1": VisitRequested,
     "outreach.visit-requests-closed.v1": VisitRequestsClosed,
+    "outreach.contact-permitted.v1": ContactPermitted,
+    "outreach.contact-denied.v1": ContactDenied,
+    "outreach.contact-doubted.v1": ContactDoubted,
+    "outreach.contact-made.v1": ContactMade,
+    "outreach.contact-not-made.v1": ContactNotMade,
+    "outreach.contact-unknown.v1": ContactUnknown,
     "outreach.legal-referred.v1": LegalReferred,
     "outreach.hold-placed.v1": HoldPlaced,
     "outreach.hold-released.v1": HoldReleased,

@@ -99,7 +99,9 @@ class Errands:
             await asyncio.wait(self._running, timeout=seconds)
 
     async def close(self) -> None:
-        """Leave those that still run to whoever comes next."""
+        """Leave those that still run to whoever comes next, and let go of what they hold open."""
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        if self.kind.let_go is not None:
+            await self.kind.let_go()

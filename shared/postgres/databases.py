@@ -13,7 +13,10 @@ BROKER = "broker"
 STEPPER = "stepper"
 """The database in which stepped mode keeps its tick."""
 
-EVERY_DATABASE = (*SERVICES, BROKER, STEPPER)
+SANDBOX = "sandbox"
+"""The database of the gateway that reaches nobody."""
+
+EVERY_DATABASE = (*SERVICES, BROKER, STEPPER, SANDBOX)
 
 
 async def provide(server: PostgresServer, names: Iterable[str] = EVERY_DATABASE) -> dict[str, str]:

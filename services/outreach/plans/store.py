@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from sqlalchemy import text
 
+from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
 from services.outreach.plans.commands import ReleaseHold
 from services.outreach.plans.domain.rows import (
     DebtorPlans,
@@ -79,6 +80,9 @@ LAYOUT = Layout(
         "holds": Table("hold", Hold, key=("hold_id",), settled="released"),
         "hold_due": Table("hold_due", HoldDue, key=("hold_id",), due="due_on"),
         "visits": Table("visit", Visit, key=("plan_number", "step_number"), settled="settled"),
+        "contacts": Table("contact", Contact, key=("contact_id",), settled="settled"),
+        "contact_due": Table("contact_due", ContactDue, key=("contact_id",), due="due_at"),
+        "denials": Table("contact_denial", Denial, use="journal"),
         "refused": Table("refused_treatment", RefusedTreatment, key=("reason",), use="tally", amount="treatments"),
     },
     named=named,

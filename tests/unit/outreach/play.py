@@ -11,6 +11,7 @@ from services.outreach.service import declare
 from shared.contracts import intake, legal, outreach, segmentation
 from shared.contracts.envelope import Event, Fact, Moment, Told, derived_id
 from shared.contracts.segmentation import Channel
+from shared.service import ActorKind
 from shared.settings import DEMO_KEY, DEMO_TOKENS, Settings
 
 SETTINGS = Settings(mode="demo", broker_url="embedded:", personal_data_key=DEMO_KEY, tokens=DEMO_TOKENS)
@@ -20,7 +21,7 @@ MIDNIGHT = datetime(2026, 3, 1, 16, tzinfo=UTC)
 """The beginning of 2 March 2026 in China: the day's window lies ahead."""
 
 OPEN, CURED, CLOSED = intake.CaseStatus.OPEN, intake.CaseStatus.CURED, intake.CaseStatus.CLOSED
-FUTURE = ("step_due", "plan_due", "hold_due")
+FUTURE = ("step_due", "plan_due", "hold_due", "contact_due")
 
 
 def loan(loan_id: str = "loan-1", past_due: int = 50_000, **other: Any) -> intake.LoanSummary:
@@ -82,7 +83,8 @@ class Play:
     """Applies what it is given, and takes due rows out of the state as the runtime does."""
 
     state: DebtorPlans = field(default_factory=lambda: LAYOUT.empty(DEBTOR))
-    now: Moment = field(default_factory=lambda: Moment(MIDNIGHT, date(2026, 3, 2)))
+    now: Moment = field(default_factory=lambda: Moment(MIDNIGHT, date(2026, 3, 2), MIDNIGHT))
+    lane: ActorKind = LANE
     told: list[Told] = field(default_factory=list)
     events: int = 0
     forgets: bool = False
@@ -103,8 +105,8 @@ class Play:
             data=payload,
         )
         before = _loaded(self.state, event) if self.forgets else self.state
-        after, told = LANE.handlers[type(payload)](before, event, self.now)
-        assert LANE.handlers[type(payload)](before, event, self.now) == (after, told), "a handler must be pure"
+        after, told = self.lane.handlers[type(payload)](before, event, self.now)
+        assert self.lane.handlers[type(payload)](before, event, self.now) == (after, told), "a handler must be pure"
         self.state = _saved(self.state, before, after) if self.forgets else after
         self.told += told
         return spoken(told)
@@ -132,7 +134,7 @@ class Play:
         return told
 
     def _at(self, instant: datetime) -> None:
-        self.now = Moment(instant, (instant + timedelta(hours=8)).date())
+        self.now = Moment(instant, (instant + timedelta(hours=8)).date(), instant)
 
     def _next_due(self, until: datetime) -> tuple[datetime, str, Any, Any] | None:
         rows = [
@@ -204,5 +206,7 @@ def _spoken(fact: Fact) -> str:
             return f"step {fact.step_number} {fact.state}: {fact.reason}"
         case outreach.VisitScheduled() | outreach.VisitNotScheduled() | outreach.VisitRequested():
             return f"{type(fact).__name__} {fact.plan_number}/{fact.step_number} {fact.district}"
+        case outreach.ContactDenied():
+            return f"denied by {', '.join(fact.rules)} until {fact.next_allowed}"
         case _:
             return type(fact).__name__

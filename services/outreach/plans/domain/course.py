@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from services.outreach.plans.domain.rows import (
     QUEUED,
+    UNENDED,
     CaseStatus,
     DebtorPlans,
     Guard,
@@ -201,13 +202,24 @@ def _due_at(debtor_id: str, plan: Plan, step_number: int, day: date, window: Win
 
 def with_step(state: DebtorPlans, step: Step, step_state: StepState, reason: str, instant: datetime) -> DebtorPlans:
     """Move a step on; with the last one that ends, its plan is completed."""
-    ended_at = None if step_state in QUEUED else instant
+    ended_at = None if step_state in UNENDED else instant
     step = replace(step, state=step_state, reason=reason, ended_at=ended_at)
+    plan = state.plans.get(step.plan_number)
+    if plan is None or plan.settled:  # the plan has ended while the step was being sent
+        return replace(state, steps={**state.steps, _key(step): replace(step, settled=True)})
     return _completed(replace(state, steps={**state.steps, _key(step): step}), step.plan_number, instant)
 
 
+def postponed(state: DebtorPlans, step: Step, due_at: datetime, reason: str) -> DebtorPlans:
+    """Have a step of the active plan fall due again; `reason` says what it waits for."""
+    guard = guard_of(state, "")
+    step = replace(step, state=StepState.SCHEDULED, reason=reason, due_at=due_at)
+    due = StepDue(step.plan_number, step.step_number, due_at, guard.lender_id)
+    return replace(state, steps={**state.steps, _key(step): step}, step_due={**state.step_due, _key(step): due})
+
+
 def _completed(state: DebtorPlans, plan_number: int, instant: datetime) -> DebtorPlans:
-    if any(step.state in QUEUED for step in _steps_of(state, plan_number)):
+    if any(step.state in UNENDED for step in _steps_of(state, plan_number)):
         return state
     return _with_plan_ended(state, state.plans[plan_number], PlanState.COMPLETED, "every step has ended", instant)
 
@@ -228,7 +240,7 @@ def _with_plan_ended(
 
 def _settled(step: Step, reason: str, instant: datetime) -> Step:
     if step.state not in QUEUED:
-        return replace(step, settled=True)
+        return replace(step, settled=step.state not in UNENDED)
     return replace(step, state=StepState.CANCELLED, reason=reason, ended_at=instant, settled=True)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
+
 StepKey = tuple[int, int]
 """The numbers of a plan and of one of its steps."""
 
@@ -29,10 +31,15 @@ class Channel(StrEnum):
 
 
 class StepState(StrEnum):
-    """How a step stands; all but the first two are terminal."""
+    """How a step stands; all but the first three are terminal."""
 
     SCHEDULED = "scheduled"
     REQUESTED = "requested"
+    SENDING = "sending"
+    DISPATCHED = "dispatched"
+    DENIED = "denied"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
     NOT_DISPATCHED = "not_dispatched"
     CANCELLED = "cancelled"
     ASSIGNED = "assigned"
@@ -41,7 +48,10 @@ class StepState(StrEnum):
 
 
 QUEUED = frozenset({StepState.SCHEDULED, StepState.REQUESTED})
-"""The states of a step that has yet to end."""
+"""The states of a step of which nothing has been done."""
+
+UNENDED = QUEUED | {StepState.SENDING}
+"""The states of a step that has yet to end; one that is being sent can no longer be cancelled."""
 
 
 class PlanState(StrEnum):
@@ -221,3 +231,6 @@ class DebtorPlans:
     hold_due: Mapping[str, HoldDue]
     visits: Mapping[StepKey, Visit]
     refused: tuple[RefusedTreatment, ...]
+    contacts: Mapping[str, Contact]
+    contact_due: Mapping[str, ContactDue]
+    denials: tuple[Denial, ...]

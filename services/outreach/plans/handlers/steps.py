@@ -4,17 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from services.outreach.contacts.domain.judging import Rules
 from services.outreach.plans.domain.course import arranged, guard_of, obstacle, stopped, with_step
 from services.outreach.plans.domain.rows import Channel, DebtorPlans, Step, StepDue, StepState, Visit, VisitState
-from services.outreach.plans.handlers.telling import Decision, stop_told, told
-from shared.contracts import intake, outreach, segmentation
+from services.outreach.plans.handlers import contacting
+from services.outreach.plans.handlers.telling import Decision, step_ended, stop_told, told
+from shared.contracts import intake, outreach
 from shared.contracts.envelope import Event, Moment, Told
 
 DISPATCH_IS_OFF = "dispatch is off"
 
 
-def on_step_due(state: DebtorPlans, event: Event[StepDue], now: Moment) -> Decision:
-    """Do what the step says, if at this moment it still may be done."""
+def on_step_due(rules: Mapping[str, Rules] | None, state: DebtorPlans, event: Event[StepDue], now: Moment) -> Decision:
+    """Do what the step says, if at this moment it still may be done. Without `rules`, nobody is contacted."""
     due = event.data
     step = state.steps.get((due.plan_number, due.step_number))
     if step is None or step.state != StepState.SCHEDULED:
@@ -23,11 +25,12 @@ def on_step_due(state: DebtorPlans, event: Event[StepDue], now: Moment) -> Decis
     if reason:
         state, what = stopped(state, reason, now.instant)
         return arranged(state, now.instant), stop_told(state, what)
-    return _ACTIONS.get(step.channel, _not_dispatched)(state, step, now)
-
-
-def _not_dispatched(state: DebtorPlans, step: Step, now: Moment) -> Decision:
-    return _ended(state, step, StepState.NOT_DISPATCHED, DISPATCH_IS_OFF, now)
+    action = _ACTIONS.get(step.channel)
+    if action is not None:
+        return action(state, step, now)
+    if rules is None:
+        return step_ended(state, step, StepState.NOT_DISPATCHED, DISPATCH_IS_OFF, now)
+    return contacting.contact(rules, state, step, event.id, now)
 
 
 def _visit_requested(state: DebtorPlans, step: Step, now: Moment) -> Decision:
@@ -45,7 +48,7 @@ def _visit_requested(state: DebtorPlans, step: Step, now: Moment) -> Decision:
 
 def _referred(state: DebtorPlans, step: Step, now: Moment) -> Decision:
     payload = outreach.LegalReferred(plan_number=step.plan_number, step_number=step.step_number)
-    state, facts = _ended(state, step, StepState.REFERRED, "handed to legal", now)
+    state, facts = step_ended(state, step, StepState.REFERRED, "handed to legal", now)
     return state, (*facts, told(state, payload))
 
 
@@ -53,17 +56,6 @@ _ACTIONS: Mapping[Channel, Callable[[DebtorPlans, Step, Moment], Decision]] = {
     Channel.VISIT: _visit_requested,
     Channel.LEGAL_REFERRAL: _referred,
 }
-
-
-def _ended(state: DebtorPlans, step: Step, step_state: StepState, reason: str, now: Moment) -> Decision:
-    payload = outreach.StepEnded(
-        plan_number=step.plan_number,
-        step_number=step.step_number,
-        channel=segmentation.Channel(step.channel),
-        state=outreach.StepState(step_state),
-        reason=reason,
-    )
-    return with_step(state, step, step_state, reason, now.instant), (told(state, payload),)
 
 
 def on_visit_scheduled(state: DebtorPlans, event: Event[outreach.VisitScheduled], now: Moment) -> Decision:
@@ -75,7 +67,7 @@ def on_visit_scheduled(state: DebtorPlans, event: Event[outreach.VisitScheduled]
     if step is None or step.state != StepState.REQUESTED:
         return replace(state, visits={**state.visits, key: _visit(event.data, VisitState.WITHDRAWN)}), ()
     state = replace(state, visits={**state.visits, key: _visit(event.data, VisitState.ASSIGNED)})
-    return _ended(state, step, StepState.ASSIGNED, f"crew {event.data.crew} on {event.data.visit_on}", now)
+    return step_ended(state, step, StepState.ASSIGNED, f"crew {event.data.crew} on {event.data.visit_on}", now)
 
 
 def _visit(scheduled: outreach.VisitScheduled, state: VisitState) -> Visit:
@@ -96,7 +88,7 @@ def on_visit_not_scheduled(state: DebtorPlans, event: Event[outreach.VisitNotSch
     step = state.steps.get((event.data.plan_number, event.data.step_number))
     if step is None or step.state != StepState.REQUESTED:
         return state, ()
-    return _ended(state, step, StepState.UNASSIGNED, event.data.reason, now)
+    return step_ended(state, step, StepState.UNASSIGNED, event.data.reason, now)
 
 
 def on_business_date(event: Event[intake.BusinessDateAdvanced], now: Moment) -> Sequence[Told]:

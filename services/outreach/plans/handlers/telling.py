@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from services.outreach.plans.domain.course import Stopped, guard_of
-from services.outreach.plans.domain.rows import DebtorPlans
-from shared.contracts import outreach
-from shared.contracts.envelope import Fact, Told
+from services.outreach.plans.domain.course import Stopped, guard_of, with_step
+from services.outreach.plans.domain.rows import DebtorPlans, Step, StepState
+from shared.contracts import outreach, segmentation
+from shared.contracts.envelope import Fact, Moment, Told
 
 Decision: TypeAlias = tuple[DebtorPlans, Sequence[Told]]
 
@@ -24,3 +24,15 @@ def told(state: DebtorPlans, payload: Fact, case_version: int | None = None) -> 
     guard = guard_of(state, "")
     version = guard.case_version if case_version is None else case_version
     return Told(payload, case_version=version, lender_id=guard.lender_id or None)
+
+
+def step_ended(state: DebtorPlans, step: Step, step_state: StepState, reason: str, now: Moment) -> Decision:
+    """End a step, and tell how."""
+    payload = outreach.StepEnded(
+        plan_number=step.plan_number,
+        step_number=step.step_number,
+        channel=segmentation.Channel(step.channel),
+        state=outreach.StepState(step_state),
+        reason=reason,
+    )
+    return with_step(state, step, step_state, reason, now.instant), (told(state, payload),)

@@ -1,0 +1,1 @@
+"""Who carries messages: one module per provider."""

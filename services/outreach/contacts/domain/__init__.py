@@ -1,0 +1,1 @@
+"""Contacts without I/O."""

@@ -1,0 +1,138 @@
+"""How a contact runs: granted, asked of a provider, ended. Pure: rows in, rows out."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.outreach.compliance.domain.verdict import Verdict
+from services.outreach.contacts.domain.judging import REMEMBERED, Rules, rules_told
+from services.outreach.contacts.domain.rows import Contact, ContactDue, ContactState, Denial
+
+LIFETIME = timedelta(seconds=60)
+"""How long a permit may be used; no gateway takes it afterwards."""
+
+DOUBT = timedelta(seconds=30)
+"""How long after its permit has expired a contact of which nothing was heard is looked up: clocks differ."""
+
+MOST_LOOKUPS = 8
+MOST_TRIES = 5
+"""So often is a provider asked what became of a contact, and a step tried that certainly reached nobody."""
+
+STALE = timedelta(seconds=60)
+"""A lane that has not heard the bank for longer may not know of a payment: nothing goes out from it."""
+
+LATER = timedelta(seconds=15)
+
+
+class Delivery(StrEnum):
+    """What a provider says of a message, or of a key that it is asked about.
+
+    `refused` is for good, `failed` for now; in both, nobody was reached. `unanswered` says nothing.
+    """
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNANSWERED = "unanswered"
+    NOT_FOUND = "not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A contact that a step asks for."""
+
+    contact_id: str
+    idempotency_key: str
+    plan_number: int
+    step_number: int
+    channel: str
+    template: str
+    asked_by: str
+    case_version: int
+    purpose: str = "collection"
+
+
+def idempotency_key(debtor_id: str, plan_number: int, step_number: int) -> str:
+    """The key of a step, the same for every try: 32 hex characters."""
+    return hashlib.sha256(f"contact/{debtor_id}/{plan_number}/{step_number}".encode()).hexdigest()[:32]
+
+
+def is_stale(heard: datetime | None, instant: datetime) -> bool:
+    """Whether what the bank has said of late may be unknown here."""
+    return heard is None or instant - heard > STALE
+
+
+def granted(wanted: Wanted, rules: Rules, verdict: Verdict, tries: int, instant: datetime) -> Contact:
+    """The permit, reserved: from now on every rule counts it."""
+    return Contact(
+        contact_id=wanted.contact_id,
+        plan_number=wanted.plan_number,
+        step_number=wanted.step_number,
+        channel=wanted.channel,
+        purpose=wanted.purpose,
+        template=wanted.template,
+        asked_by=wanted.asked_by,
+        idempotency_key=wanted.idempotency_key,
+        state=ContactState.SENDING,
+        permitted_at=instant,
+        expires_at=instant + LIFETIME,
+        case_version=wanted.case_version,
+        pack=rules.pack.name,
+        pack_version=rules.pack.version,
+        rules=rules_told(verdict.evaluated),
+        tries=tries,
+    )
+
+
+def denied(wanted: Wanted, rules: Rules, verdict: Verdict, instant: datetime) -> Denial:
+    """The refusal, with every rule that stands in the way."""
+    return Denial(
+        denied_at=instant,
+        plan_number=wanted.plan_number,
+        step_number=wanted.step_number,
+        channel=wanted.channel,
+        purpose=wanted.purpose,
+        asked_by=wanted.asked_by,
+        pack=rules.pack.name,
+        pack_version=rules.pack.version,
+        rules=rules_told(verdict.failing),
+        next_allowed=verdict.next_allowed,
+    )
+
+
+def tries_of(contacts: Iterable[Contact], key: str) -> int:
+    """How often a step has been tried."""
+    return max((contact.tries for contact in contacts if contact.idempotency_key == key), default=0)
+
+
+def check_of(contact: Contact, lender_id: str, instant: datetime) -> ContactDue:
+    """When to look a contact up: once its permit has expired, then ever more rarely."""
+    after = DOUBT * 2**contact.lookups
+    return ContactDue(contact.contact_id, max(instant, contact.expires_at) + after, lender_id)
+
+
+def ended(
+    contact: Contact, delivery: Delivery, outcome: str, reference: str, reason: str, instant: datetime
+) -> Contact:
+    """A contact as a provider's word leaves it; it stays as it is where that says nothing."""
+    if delivery is Delivery.UNANSWERED:
+        return contact
+    state = ContactState.MADE if delivery is Delivery.ACCEPTED else ContactState.NOT_MADE
+    return replace(contact, state=state, outcome=outcome, provider_reference=reference, reason=reason, ended_at=instant)
+
+
+def in_doubt(contact: Contact, instant: datetime) -> Contact:
+    """A contact of which nobody can say whether it was made."""
+    reason = "the provider cannot say what became of it"
+    return replace(contact, state=ContactState.UNKNOWN, reason=reason, ended_at=instant)
+
+
+def without_old(contacts: Mapping[str, Contact], instant: datetime) -> Mapping[str, Contact]:
+    """The contacts, with those settled that no rule counts any more."""
+    old = instant - REMEMBERED
+    return {
+        key: replace(each, settled=True) if each.permitted_at < old and each.ended_at is not None else each
+        for key, each in contacts.items()
+    }

@@ -1,0 +1,60 @@
+"""What is asked of whoever carries messages, and how it answers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One contact to be made under one permit: `permit` is signed, and says what it is for and until when.
+
+    `key` is the same for every try of one step: a provider takes it once.
+    """
+
+    key: str
+    contact_id: str
+    debtor_id: str
+    lender_id: str
+    channel: str
+    template: str
+    sent_at: datetime
+    permit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A message was taken: how the provider names it, and how the contact ended, in the rules' words."""
+
+    reference: str
+    outcome: str
+
+
+class RefusedError(Exception):
+    """The provider will never take this message; nobody was reached."""
+
+
+class NotTakenError(Exception):
+    """The provider has certainly not taken this message now; it may be tried again."""
+
+
+class UnansweredError(Exception):
+    """Nobody knows whether the provider has taken the message."""
+
+
+class Gateway(Protocol):
+    """A provider of one or more channels, which knows a message by its key.
+
+    One that takes a key only once, however often it is given, may be given one again that it does not know; without
+    that, what was never answered is never tried again.
+    """
+
+    @property
+    def takes_once(self) -> bool:
+        """Whether a key is taken only once."""
+
+    async def send(self, message: Message) -> Receipt:
+        """Take a message. Raises RefusedError, NotTakenError, UnansweredError."""
+
+    async def look_up(self, key: str) -> Receipt | None:
+        """What became of a message, None where it was never taken. Raises UnansweredError."""

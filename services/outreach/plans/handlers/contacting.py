@@ -1,0 +1,191 @@
+"""A due step becomes a contact: judged, permitted, asked of a provider, and ended by what the provider says."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.outreach.compliance.domain.verdict import Verdict
+from services.outreach.contacts.domain import course
+from services.outreach.contacts.domain.course import Delivery, Wanted
+from services.outreach.contacts.domain.judging import Rules, judged
+from services.outreach.contacts.domain.rows import Contact, ContactDue, ContactState
+from services.outreach.contacts.effects import Heard
+from services.outreach.plans.domain.course import active_plan, guard_of, obstacle, postponed, with_step
+from services.outreach.plans.domain.rows import DebtorPlans, Step, StepState
+from services.outreach.plans.handlers.telling import Decision, step_ended, told
+from shared.contracts import outreach
+from shared.contracts.envelope import Event, Moment, derived_id
+
+LONGEST_WAIT = timedelta(days=30)
+"""A step that the rules would allow only later than this is given up: it answers a case that has long changed."""
+
+AN_HOUR = 3600
+
+
+def contact(rules: Mapping[str, Rules], state: DebtorPlans, step: Step, cause: str, now: Moment) -> Decision:
+    """Judge a due step, and grant its permit or say why not. A lane that may not know of a payment waits."""
+    if course.is_stale(now.heard, now.instant):
+        return postponed(state, step, now.instant + course.LATER, "the lane has not heard the bank of late"), ()
+    jurisdiction = guard_of(state, "").jurisdiction
+    judge = rules.get(jurisdiction)
+    if judge is None or step.channel not in judge.lines:
+        reason = f"no rules of contact are known for {step.channel} in jurisdiction {jurisdiction}"
+        return step_ended(state, step, StepState.NOT_DISPATCHED, reason, now)
+    state = replace(state, contacts=course.without_old(state.contacts, now.instant))
+    wanted = _wanted(state, step, derived_id(cause, "contact"))
+    verdict = judged(judge, wanted.channel, wanted.purpose, state.contacts.values(), now.instant)
+    return (_permitted if verdict.allowed else _denied)(state, step, wanted, judge, verdict, now)
+
+
+def _wanted(state: DebtorPlans, step: Step, contact_id: str) -> Wanted:
+    return Wanted(
+        contact_id=contact_id,
+        idempotency_key=course.idempotency_key(state.debtor_id, step.plan_number, step.step_number),
+        plan_number=step.plan_number,
+        step_number=step.step_number,
+        channel=step.channel.value,
+        template=step.template,
+        asked_by="outreach",
+        case_version=guard_of(state, "").case_version,
+    )
+
+
+def _permitted(state: DebtorPlans, step: Step, wanted: Wanted, rules: Rules, verdict: Verdict, now: Moment) -> Decision:
+    tries = course.tries_of(state.contacts.values(), wanted.idempotency_key) + 1
+    granted = course.granted(wanted, rules, verdict, tries, now.instant)
+    state = with_step(_with(state, granted, now.instant), step, StepState.SENDING, "", now.instant)
+    payload = outreach.ContactPermitted(
+        contact_id=granted.contact_id,
+        plan_number=step.plan_number,
+        step_number=step.step_number,
+        channel=granted.channel,
+        template=granted.template,
+        purpose=granted.purpose,
+        idempotency_key=granted.idempotency_key,
+        tries=tries,
+        permitted_at=granted.permitted_at,
+        expires_at=granted.expires_at,
+        pack=granted.pack,
+        pack_version=granted.pack_version,
+    )
+    return state, (told(state, payload),)
+
+
+def _denied(state: DebtorPlans, step: Step, wanted: Wanted, rules: Rules, verdict: Verdict, now: Moment) -> Decision:
+    denial = course.denied(wanted, rules, verdict, now.instant)
+    state = replace(state, denials=(*state.denials, denial))
+    failing = tuple(rule.rule for rule in denial.rules)
+    payload = outreach.ContactDenied(
+        plan_number=step.plan_number,
+        step_number=step.step_number,
+        channel=denial.channel,
+        purpose=denial.purpose,
+        pack=denial.pack,
+        pack_version=denial.pack_version,
+        rules=failing,
+        next_allowed=denial.next_allowed,
+    )
+    said, reason = told(state, payload), f"denied by {', '.join(failing)}"
+    following = denial.next_allowed
+    if following is None or following - now.instant > LONGEST_WAIT:
+        state, facts = step_ended(state, step, StepState.DENIED, reason, now)
+        return state, (said, *facts)
+    spread = timedelta(seconds=int(wanted.idempotency_key[:8], 16) % AN_HOUR)
+    return postponed(state, step, following + spread, reason), (said,)
+
+
+# -- what the provider says ----------------------------------------------------------------------------------------
+
+
+def on_heard(state: DebtorPlans, event: Event[Heard], now: Moment) -> Decision:
+    """End a contact as its provider says; one that has ended already stays as it is."""
+    heard = event.data
+    known = state.contacts.get(heard.contact_id)
+    if known is None or known.state is not ContactState.SENDING:
+        return state, ()
+    if heard.delivery is Delivery.NOT_FOUND and not heard.takes_once:
+        return _doubtful(state, known, now)
+    after = course.ended(known, heard.delivery, heard.outcome, heard.reference, heard.reason, now.instant)
+    if after.state is ContactState.MADE:
+        return _made(_with(state, after, now.instant), after, now)
+    if after.state is ContactState.NOT_MADE:
+        return _not_made(_with(state, after, now.instant), after, heard.delivery, now)
+    return state, ()
+
+
+def _made(state: DebtorPlans, made: Contact, now: Moment) -> Decision:
+    payload = outreach.ContactMade(
+        contact_id=made.contact_id,
+        plan_number=made.plan_number,
+        step_number=made.step_number,
+        channel=made.channel,
+        outcome=made.outcome,
+        provider_reference=made.provider_reference,
+    )
+    said = told(state, payload)
+    state, facts = _step_ended(state, made, StepState.DISPATCHED, made.outcome, now)
+    return state, (said, *facts)
+
+
+def _not_made(state: DebtorPlans, failed: Contact, delivery: Delivery, now: Moment) -> Decision:
+    """Try the step again where that may help and it is still wanted; it is then judged anew."""
+    payload = outreach.ContactNotMade(
+        contact_id=failed.contact_id,
+        plan_number=failed.plan_number,
+        step_number=failed.step_number,
+        channel=failed.channel,
+        reason=failed.reason,
+    )
+    said = told(state, payload)
+    step, plan = state.steps.get((failed.plan_number, failed.step_number)), active_plan(state)
+    wanted = plan is not None and plan.plan_number == failed.plan_number and not obstacle(state)
+    if step is not None and wanted and delivery is not Delivery.REFUSED and failed.tries < course.MOST_TRIES:
+        pause = timedelta(minutes=1) * 2**failed.tries
+        return postponed(state, step, now.instant + pause, failed.reason), (said,)
+    state, facts = _step_ended(state, failed, StepState.FAILED, failed.reason, now)
+    return state, (said, *facts)
+
+
+def on_contact_due(state: DebtorPlans, event: Event[ContactDue], now: Moment) -> Decision:
+    """Ask the provider what became of a contact of which nothing was heard; in the end, leave it in doubt."""
+    known = state.contacts.get(event.data.contact_id)
+    if known is None or known.state is not ContactState.SENDING:
+        return state, ()
+    if known.lookups >= course.MOST_LOOKUPS:
+        return _doubtful(state, known, now)
+    asked = replace(known, lookups=known.lookups + 1)
+    payload = outreach.ContactDoubted(
+        contact_id=asked.contact_id,
+        channel=asked.channel,
+        idempotency_key=asked.idempotency_key,
+        lookups=asked.lookups,
+    )
+    return _with(state, asked, now.instant), (told(state, payload),)
+
+
+def _doubtful(state: DebtorPlans, known: Contact, now: Moment) -> Decision:
+    doubtful = course.in_doubt(known, now.instant)
+    payload = outreach.ContactUnknown(
+        contact_id=doubtful.contact_id,
+        plan_number=doubtful.plan_number,
+        step_number=doubtful.step_number,
+        channel=doubtful.channel,
+        reason=doubtful.reason,
+    )
+    state = _with(state, doubtful, now.instant)
+    said = told(state, payload)
+    state, facts = _step_ended(state, doubtful, StepState.UNKNOWN, doubtful.reason, now)
+    return state, (said, *facts)
+
+
+def _with(state: DebtorPlans, kept: Contact, instant: datetime) -> DebtorPlans:
+    """Keep a contact, with a look-up due while it has yet to end, and none afterwards."""
+    due = {key: row for key, row in state.contact_due.items() if key != kept.contact_id}
+    if kept.state is ContactState.SENDING:
+        due[kept.contact_id] = course.check_of(kept, guard_of(state, "").lender_id, instant)
+    return replace(state, contacts={**state.contacts, kept.contact_id: kept}, contact_due=due)
+
+
+def _step_ended(state: DebtorPlans, of: Contact, step_state: StepState, reason: str, now: Moment) -> Decision:
+    step = state.steps.get((of.plan_number, of.step_number))
+    return (state, ()) if step is None else step_ended(state, step, step_state, reason, now)
