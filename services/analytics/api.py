@@ -149,6 +149,8 @@ class SummaryView(_View):
     cases: CasesView
     plans: dict[str, int] = Field(description="By state.")
     steps: dict[str, dict[str, int]] = Field(description="By channel and state.")
+    contacts: dict[str, dict[str, int]] = Field(description="By channel and how they ended; permits among them.")
+    denials: dict[str, int] = Field(description="Refusals by the rule that stood in the way.")
     visits: dict[str, int]
     matters: dict[str, int]
     payments: dict[str, CashView] = Field(description="By currency.")

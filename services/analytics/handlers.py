@@ -216,6 +216,36 @@ def _planned(record: DebtorRecord, plan: Plan, event: Event[Any], now: Moment) -
     return _with_counts(replace(record, plans={**record.plans, plan.plan_number: plan}), counts)
 
 
+def count_permit(record: DebtorRecord, event: Event[outreach.ContactPermitted], now: Moment) -> Decision:
+    """Count a permit as granted."""
+    return _contact(record, event, now, "permitted"), ()
+
+
+def count_contact(record: DebtorRecord, event: Event[outreach.ContactMade], now: Moment) -> Decision:
+    """Count a contact as made, by how it ended."""
+    return _contact(record, event, now, event.data.outcome), ()
+
+
+def count_not_made(record: DebtorRecord, event: Event[outreach.ContactNotMade], now: Moment) -> Decision:
+    """Count a permit that certainly reached nobody."""
+    return _contact(record, event, now, "not_made"), ()
+
+
+def count_unknown(record: DebtorRecord, event: Event[outreach.ContactUnknown], now: Moment) -> Decision:
+    """Count a contact of which nobody can say whether it was made."""
+    return _contact(record, event, now, "unknown"), ()
+
+
+def count_denial(record: DebtorRecord, event: Event[outreach.ContactDenied], now: Moment) -> Decision:
+    """Count a refusal under each rule that stood in the way."""
+    kept, told = _kept(record, event, now), event.data
+    return _with_counts(kept, [_count(event, now)("denial", rule, told.channel, 1) for rule in told.rules]), ()
+
+
+def _contact(record: DebtorRecord, event: Event[Any], now: Moment, detail: str) -> DebtorRecord:
+    return _with_counts(_kept(record, event, now), (_count(event, now)("contact", event.data.channel, detail, 1),))
+
+
 # -- legal -------------------------------------------------------------------------------------------------------
 
 

@@ -138,6 +138,8 @@ async def summary(owners: Owners, lender_id: str | None = None) -> dict[str, Any
         "cases": await _cases(owners),
         "plans": await _plans(owners),
         "steps": await _steps(owners),
+        "contacts": await _contacts(owners),
+        "denials": await _denials(owners),
         "visits": await _visits(owners),
         "matters": await _matters(owners),
         "payments": await _cash(owners, "heard"),
@@ -188,6 +190,23 @@ async def _steps(owners: Owners) -> dict[str, dict[str, int]]:
     for channel, state, number in await owners.rows("outreach", counted):
         steps.setdefault(channel, {})[state] = number
     return steps
+
+
+async def _contacts(owners: Owners) -> dict[str, dict[str, int]]:
+    contacts: dict[str, dict[str, int]] = {}
+    counted = """
+        SELECT channel, 'permitted', count(*) FROM contact GROUP BY 1
+        UNION ALL SELECT channel, outcome, count(*) FROM contact WHERE state = 'made' GROUP BY 1, 2
+        UNION ALL SELECT channel, state, count(*) FROM contact WHERE state IN ('not_made', 'unknown') GROUP BY 1, 2
+    """
+    for channel, ended, number in await owners.rows("outreach", counted):
+        contacts.setdefault(channel, {})[ended] = number
+    return contacts
+
+
+async def _denials(owners: Owners) -> dict[str, int]:
+    counted = "SELECT r->>'rule', count(*) FROM contact_denial, jsonb_array_elements(rules) r GROUP BY 1"
+    return dict(await owners.rows("outreach", counted))
 
 
 async def _visits(owners: Owners) -> dict[str, int]:

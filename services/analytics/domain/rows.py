@@ -59,7 +59,8 @@ class Count:
     """So many more (or fewer) of something in a month.
 
     `subject` is "case" (kind: what happened; detail: the disposition), "plan" (kind: its state), "step" (kind: the
-    channel; detail: its state), "visit" or "matter" (kind: what happened).
+    channel; detail: its state), "contact" (kind: the channel; detail: how it ended, or "permitted"), "denial" (kind:
+    the rule; detail: the channel), "visit" or "matter" (kind: what happened).
     """
 
     month: str

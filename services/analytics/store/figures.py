@@ -119,6 +119,8 @@ async def summary_by(fetch: Fetch) -> dict[str, Any]:
         },
         "plans": happened.kinds("plan"),
         "steps": {channel: happened.details("step", channel) for channel in happened.kinds("step")},
+        "contacts": {channel: happened.details("contact", channel) for channel in happened.kinds("contact")},
+        "denials": {rule: happened.times("denial", rule) for rule in happened.kinds("denial")},
         "visits": {kind: happened.times("visit", kind) for kind in ("requested", "scheduled", "not_scheduled")},
         "matters": {kind: happened.times("matter", kind) for kind in ("opened", "closed", "declined")},
         **_cash_by_currency(await fetch(_CASH)),

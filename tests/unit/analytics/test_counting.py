@@ -69,6 +69,39 @@ def stop(number: int, *cancelled: int) -> outreach.PlanStopped:
     return outreach.PlanStopped(plan_number=number, reason="r", cancelled=cancelled)
 
 
+def contact(how: str) -> Fact:
+    of: dict[str, Any] = {"contact_id": "c", "plan_number": 1, "step_number": 1, "channel": "phone"}
+    pack: dict[str, Any] = {"purpose": "collection", "pack": "CN", "pack_version": "1"}
+    match how:
+        case "permitted":
+            permit: dict[str, Any] = {
+                "template": "t",
+                "idempotency_key": "k",
+                "tries": 1,
+                "permitted_at": AT,
+                "expires_at": AT,
+            }
+            return outreach.ContactPermitted(**of, **pack, **permit)
+        case "not_made":
+            return outreach.ContactNotMade(**of, reason="r")
+        case "unknown":
+            return outreach.ContactUnknown(**of, reason="r")
+    return outreach.ContactMade(**of, outcome=how, provider_reference="p")
+
+
+def denied(*rules: str) -> Fact:
+    return outreach.ContactDenied(
+        plan_number=1,
+        step_number=1,
+        channel="phone",
+        purpose="collection",
+        pack="CN",
+        pack_version="1",
+        rules=rules,
+        next_allowed=None,
+    )
+
+
 def visit(number: int, step: int) -> outreach.VisitRequested:
     return outreach.VisitRequested(
         plan_number=number, step_number=step, district="D", past_due=5, currency="CNY", requested_on=ON
@@ -125,6 +158,17 @@ SMS, PHONE, VISIT = Channel.SMS, Channel.PHONE, Channel.VISIT
             [(5, intake.CaseOpened(case=case())), (4, intake.CaseCured(case=case()))],
             {"case opened": 1},
             id="what is older than the last version heard did not happen to the case",
+        ),
+        pytest.param(
+            [contact("permitted"), contact("not_made"), contact("permitted"), contact("voicemail")],
+            {"contact phone permitted": 2, "contact phone not_made": 1, "contact phone voicemail": 1},
+            id="permits count beside what came of them",
+        ),
+        pytest.param([contact("unknown")], {"contact phone unknown": 1}, id="a contact in doubt"),
+        pytest.param(
+            [denied("CN-W1", "CN-F3"), denied("CN-W1")],
+            {"denial CN-W1 phone": 2, "denial CN-F3 phone": 1},
+            id="a refusal counts under every rule that stood in the way",
         ),
         pytest.param(
             [plan(1, SMS, PHONE, SMS)],
