@@ -62,7 +62,7 @@ def _spare_the_collector() -> None:
 
 
 async def _demo(chosen: argparse.Namespace) -> None:
-    settings = _demo_settings()
+    settings = _demo_settings(dispatch=True)
     await demo.run(demo.Demo(chosen.loans, chosen.days, chosen.seed), settings, chosen.summary)
 
 
@@ -72,7 +72,7 @@ async def _replay(chosen: argparse.Namespace) -> None:
 
 
 async def _up(_chosen: argparse.Namespace) -> None:
-    await live.up(_demo_settings())
+    await live.up(_demo_settings(dispatch=True))
 
 
 async def _run(chosen: argparse.Namespace) -> None:
@@ -95,8 +95,9 @@ async def _migrate(chosen: argparse.Namespace) -> None:
         sys.stdout.write(f"{name}: {', '.join(applied) or 'up to date'}\n")
 
 
-def _demo_settings() -> Settings:
-    settings = Settings.demo(os.environ)
+def _demo_settings(*, dispatch: bool = False) -> Settings:
+    """`dispatch`: made-up debtors are contacted through the sandbox, unless the environment says otherwise."""
+    settings = Settings.demo({"FAIRDUE_DISPATCH": "on", **os.environ} if dispatch else os.environ)
     logs.configure(settings.mode)
     return settings
 

@@ -45,7 +45,8 @@ async def run(demo: Demo, settings: Settings, summary_file: Path | None, *, fast
             await _day(running, bank, day)
             progress.show(day + 1, bank.day(day), running.stepper.applied)
         progress.close()
-        result = await summary.read(running.local.urls["analytics"])
+        urls = running.local.urls
+        result = {**await summary.read(urls["analytics"]), "red_lines": await summary.red_lines_of(urls)}
         if summary_file is not None:
             summary.write(result, summary_file)
         await running.ticks.finish()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -112,7 +112,7 @@ async def opened(
     own_kafka: run on a real broker of our own below the folder, instead of the one that the settings name.
     fast: give up durability; for tests only.
     """
-    declared(settings)  # before anything is made: wrong data is to be heard of at once
+    declared(replace(settings, dispatch=False))  # before anything is made: wrong data is to be heard of at once
     installed = await local.start(folder / "postgres", fast=fast)
     try:
         ticks = await Ticks.open(installed.urls[STEPPER])

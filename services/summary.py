@@ -1,4 +1,4 @@
-"""The summary of a run: all of it as analytics counted it, for people and as JSON."""
+"""The summary of a run, for people and as JSON: what analytics counted, and how often a red line was crossed."""
 
 import json
 from collections.abc import Mapping
@@ -8,6 +8,9 @@ from typing import Any
 import asyncpg
 
 from services.analytics import store
+from services.outreach.contacts.red_line_queries import red_lines
+from services.outreach.plans.store import read_windows
+from shared.settings import SANDBOX
 
 Summary = dict[str, Any]
 
@@ -19,6 +22,12 @@ async def read(url: str) -> Summary:
         return await store.summary(connection)
     finally:
         await connection.close()
+
+
+async def red_lines_of(urls: Mapping[str, str]) -> dict[str, int]:
+    """How often a red line was crossed, from the ledger and the gateway's own log."""
+    zones = {code: window.zone for code, window in read_windows().items()}
+    return await red_lines(urls["outreach"], urls[SANDBOX], zones)
 
 
 def write(summary: Summary, path: Path) -> None:

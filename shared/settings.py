@@ -34,6 +34,9 @@ PORTS: Final[Mapping[str, int]] = {
 """The five services and the ports that they listen on unless told otherwise."""
 
 SERVICES: Final = tuple(PORTS)
+SANDBOX: Final = "sandbox"
+"""The database of the gateway that reaches nobody, which no service may enter but the one that sends."""
+
 EMBEDDED: Final = "embedded:"
 SHORTEST_TOKEN: Final = 24
 
@@ -284,7 +287,10 @@ class _Reader:
 
     def database_urls(self, services: Sequence[str]) -> dict[str, str]:
         needed = () if self._demo else tuple(services)
-        urls = {name: self._database_url(name, required=name in needed) for name in {**PORTS, **dict.fromkeys(needed)}}
+        urls = {
+            name: self._database_url(name, required=name in needed)
+            for name in {**PORTS, **dict.fromkeys(needed), SANDBOX: None}
+        }
         return {name: url for name, url in urls.items() if url}
 
     def _database_url(self, service: str, *, required: bool) -> str:

@@ -52,6 +52,7 @@ class Stepper:
         self._driven = [_Driven(worker) for worker in workers]
         self.applied = 0
         self._gaps = 0
+        self._asked_again = False
         self._flush: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -64,6 +65,7 @@ class Stepper:
 
     async def settle(self) -> None:
         """Run rounds from the kept place in the flow until a whole round moves nothing. Raises StuckError."""
+        await self._ask_again()
         first = self._ticks.place
         moved_at = time.monotonic()
         while (moved := await self._round(first)) or self._gaps or first:
@@ -71,6 +73,13 @@ class Stepper:
             moved_at = time.monotonic() if moved else moved_at
             if time.monotonic() - moved_at > PATIENCE:
                 raise StuckError(f"{self._gaps} gaps that no source has closed")
+
+    async def _ask_again(self) -> None:
+        """Once, at the tick on which a run was killed: time has stood still since, so what is permitted still is."""
+        if not self._asked_again:
+            self._asked_again = True
+            for driven in self._driven:
+                await driven.worker.ask_again()
 
     async def _round(self, first: int) -> int:
         moved = self._gaps = 0

@@ -26,7 +26,7 @@ from services.outreach.plans.store import LAYOUT as PLANS
 from services.outreach.plans.store import read_windows
 from shared.contracts import intake, legal, outreach, quarantine, segmentation
 from shared.service import ActorKind, Errand, Service
-from shared.settings import Settings
+from shared.settings import SANDBOX, Settings
 
 
 def declare(settings: Settings) -> Service:
@@ -44,7 +44,7 @@ def declare(settings: Settings) -> Service:
 def _dispatching(lane: ActorKind, settings: Settings) -> ActorKind:
     """The lane with somebody who carries its messages: so far only the sandbox, which settings keep to demos."""
     signer = Signer(settings.personal_data_key)
-    log = PostgresGatewayLog(settings.database_urls.get("sandbox", ""))
+    log = PostgresGatewayLog(settings.database_url(SANDBOX))
     return with_gateway(lane, SandboxGateway(log, signer.public_key), signer, log.close)
 
 

@@ -13,7 +13,11 @@ from typing import Any, NamedTuple
 import structlog
 
 from shared.clock import Clock
+from shared.contracts import catalogue
 from shared.contracts.envelope import Event, derived_id
+from shared.messaging.frames import records_of
+from shared.messaging.sequence import header
+from shared.messaging.store import StoredFacts
 from shared.service import ActorKind
 
 log = structlog.get_logger(__name__)
@@ -34,6 +38,15 @@ class Call(NamedTuple):
 
     number: int
     event: Event[Any]
+
+
+def calls_of(kind: ActorKind, number: int, stored: Iterable[StoredFacts]) -> list[Call]:
+    """The errands that stored facts ask for."""
+    wanted = {catalogue.wire_name(fact) for fact in kind.errands}
+    records = [record for each in stored for record in records_of("", each)]
+    asking = [record.value for record in records if header(record.headers, "type") in wanted]
+    decoded = [catalogue.decode(value) for value in asking]
+    return [Call(number, event) for event in decoded if event is not None]
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ import structlog
 from shared.clock import Clock
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, OffsetGoneError, Record
 from shared.messaging.control import ReemitRequest, control_lane, control_topic, reemit_record, reemit_request
-from shared.messaging.errands import Errands
+from shared.messaging.errands import Errands, calls_of
 from shared.messaging.freshness import Freshness
 from shared.messaging.meter import Meter
 from shared.messaging.notices import Notices
@@ -278,6 +278,13 @@ class Worker:
             log.error("cannot_tell_again", source=request.source, wanted=request.from_seq, kept=len(told))
         self.publisher.submit(told)
         self.meter.reemitted()
+
+    async def ask_again(self) -> None:
+        """Begin every errand that the outbox still has: what came of those of a run that was killed is not known."""
+        for number, standing in self.standings.items() if self.kind.errands else ():
+            for lane in standing.outs:
+                told = await self._store.told_since(number, lane, 0, 0)
+                self.errands.start(calls_of(self.kind, number, told))
 
     # -- watermarks ----------------------------------------------------------------------------------------------
 

@@ -5,16 +5,13 @@ from collections.abc import Iterable
 import asyncpg
 
 from shared.postgres.server import PostgresServer
-from shared.settings import SERVICES
+from shared.settings import SANDBOX, SERVICES
 
 BROKER = "broker"
 """The database of the embedded log."""
 
 STEPPER = "stepper"
 """The database in which stepped mode keeps its tick."""
-
-SANDBOX = "sandbox"
-"""The database of the gateway that reaches nobody."""
 
 EVERY_DATABASE = (*SERVICES, BROKER, STEPPER, SANDBOX)
 

@@ -125,7 +125,7 @@ class Installation:
             await ticks.begin({"of": "a test"})
         ticks.fate = self.fate
         broker = MortalBroker(self.log, self.fate)
-        tuned = replace(Settings.demo({}), worker=WorkerTuning(batch_size=self.batch))
+        tuned = replace(Settings.demo({}), dispatch=True, worker=WorkerTuning(batch_size=self.batch))
         settings = self.local.settings(tuned)
         services = declared(settings)
         await broker.ensure_topics(topics_of(services))
@@ -165,6 +165,7 @@ async def _buried(run: Run, workers: Sequence[Worker]) -> None:
         assert isinstance(worker._store, CountingStore)
         worker._store.cut()
         await worker.publisher.close()
+        await worker.errands.close()
     for driven in run.stepper._driven:
         for reading in driven.readings:
             await reading.close()

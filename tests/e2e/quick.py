@@ -12,7 +12,7 @@ from services import demo, replay
 
 async def run(command: str, chosen: Namespace) -> None:
     """What the command does, on a fast server."""
-    settings = product._demo_settings()
+    settings = product._demo_settings(dispatch=command == "demo")
     if command == "demo":
         await demo.run(demo.Demo(chosen.loans, chosen.days, chosen.seed), settings, chosen.summary, fast=True)
     else:

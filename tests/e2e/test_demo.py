@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
+from services import summary
 from services.demo import FIRST_DAY
 from services.intake.connectors.synthetic import SyntheticBank
 from shared.messaging.embedded_log import EmbeddedLog
@@ -28,6 +30,11 @@ from tests.e2e.running import LONGEST, PRODUCT, QUICK, began, data_directory, do
 
 pytestmark = [pytest.mark.timeout(LONGEST), pytest.mark.slow]
 
+RED_LINES = (
+    *("contacts_without_permit", "contacts_after_payment", "quiet_hours_violations", "duplicate_contacts"),
+    "lane_gaps_unrepaired",
+)
+NOT_CROSSED = dict.fromkeys(RED_LINES, 0)
 SMALL = ("--loans", 40, "--days", 3)
 
 
@@ -71,16 +78,36 @@ async def outcome(folder: Path) -> object:
         return await digest(held), await facts(held)
 
 
+def counted_by_owners(told: dict[str, object]) -> dict[str, Any]:
+    """A summary without its red lines, none of which was crossed."""
+    assert told.pop("red_lines") == NOT_CROSSED
+    return told
+
+
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 
 async def test_every_figure_of_the_summary_is_what_its_owner_holds(played: Played) -> None:
-    told = json.loads(played.summary)
+    told = counted_by_owners(json.loads(played.summary))
     async with after_the_run(played.folder) as held:
         assert told == await owners.summary(held)
     assert told["cases"]["opened"] > 0
     assert told["payments"]["CNY"]["count"] > 0
     assert sum(sum(states.values()) for states in told["steps"].values()) > 0
+    assert {"sms", "phone"} <= set(told["contacts"])
+    assert told["denials"]
+
+
+async def test_every_contact_the_gateway_made_is_in_the_ledger_once_and_nothing_else(played: Played) -> None:
+    async with after_the_run(played.folder) as held:
+        taken = await held.rows("sandbox", "SELECT permit_id, key, debtor_id, channel, outcome FROM taken")
+        made = await held.rows(
+            "outreach",
+            "SELECT contact_id, idempotency_key, debtor_id, channel, outcome FROM contact WHERE state = 'made'",
+        )
+        open_ended = await held.count("outreach", "SELECT count(*) FROM contact WHERE state = 'sending'")
+    assert sorted(map(tuple, taken)) == sorted(map(tuple, made))
+    assert (len(taken) > 20, open_ended) == (True, 0)
 
 
 async def test_what_is_past_due_is_what_the_bank_itself_has_in_its_books(played: Played) -> None:
@@ -135,6 +162,37 @@ async def test_nothing_is_lost_doubled_open_or_left_behind(played: Played) -> No
             await held.rows(owner, statement)
         assert TAMPERING.keys() - (await broken(held, log)).keys() == set()
         await log.close()
+
+
+PLANTED = {
+    "contacts_without_permit": ("sandbox", "UPDATE taken SET permit_id = 'forged' WHERE channel = 'letter'"),
+    "contacts_after_payment": (
+        "outreach",
+        """INSERT INTO history (id, shard, debtor_id, event_id, type, case_version, actor, caused_by, occurred_at,
+                                recorded_at, data) OVERRIDING SYSTEM VALUE
+        SELECT 0, shard, debtor_id, 'planted', 'outreach.plan-stopped.v1', 0, '', '', now(), now(),
+               jsonb_build_object('plan_number', plan_number) FROM contact LIMIT 1""",
+    ),
+    "quiet_hours_violations": (
+        "sandbox",
+        "UPDATE taken SET taken_at = date_trunc('day', taken_at) + interval '15 hours' WHERE channel = 'sms'",
+    ),
+    "duplicate_contacts": ("sandbox", "UPDATE taken SET permit_id = (SELECT min(permit_id) FROM taken)"),
+    "lane_gaps_unrepaired": (
+        "outreach",
+        """INSERT INTO gap (kind, number, topic, partition, source, incarnation, from_seq, seen_seq)
+        VALUES ('lane', 0, 't', 0, 's', 1, 1, 2)""",
+    ),
+}
+
+
+async def test_a_violation_of_each_red_line_is_seen_where_it_is_planted(played: Played) -> None:
+    async with after_the_run(played.folder) as held:
+        assert await summary.red_lines_of(held.urls) == NOT_CROSSED
+        for owner, statement in PLANTED.values():
+            await held.rows(owner, statement)
+        crossed = await summary.red_lines_of(held.urls)
+    assert {line for line, times in crossed.items() if times} == set(PLANTED)
 
 
 # -- seeds -------------------------------------------------------------------------------------------------------------
@@ -211,7 +269,7 @@ async def test_killed_in_the_middle_the_same_command_resumes_and_ends_with_the_s
             log = await EmbeddedLog.open(held.urls["broker"])
             assert await broken(held, log) == {}
             await log.close()
-            assert json.loads(played.summary) == await owners.summary(held)
+            assert counted_by_owners(json.loads(played.summary)) == await owners.summary(held)
         assert await outcome(data / "demo") == played.outcome
 
 

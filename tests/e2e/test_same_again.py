@@ -12,7 +12,7 @@ from services.local import Local
 from shared.clock import VirtualClock
 from shared.messaging.embedded_log import EmbeddedLog
 from shared.postgres.server import PostgresServer
-from shared.settings import SERVICES
+from shared.settings import SANDBOX, SERVICES
 from tests.conftest import BlankDatabase, DatabaseOf
 from tests.e2e.busy_bank import BusyBank, Tick
 from tests.e2e.digest import contents, differing, facts
@@ -49,7 +49,7 @@ def play(database_of: DatabaseOf, blank_database: BlankDatabase, postgres_server
 
     async def played(ticks: Sequence[Tick], batch: int = 2000, deaths: Sequence[int] = ()) -> Outcome:
         clock = VirtualClock(ticks[0].now)
-        local = Local(postgres_server, {name: database_of(name) for name in SERVICES})
+        local = Local(postgres_server, {name: database_of(name) for name in SERVICES} | {SANDBOX: blank_database()})
         log = await EmbeddedLog.open(blank_database(), clock=clock.now)
         installed = Installation(local, log, clock, blank_database(), batch, Fate(list(deaths)))
         await installed.play(ticks)

@@ -86,7 +86,8 @@ def contact(how: str) -> Fact:
             return outreach.ContactNotMade(**of, reason="r")
         case "unknown":
             return outreach.ContactUnknown(**of, reason="r")
-    return outreach.ContactMade(**of, outcome=how, provider_reference="p")
+        case _:
+            return outreach.ContactMade(**of, outcome=how, provider_reference="p")
 
 
 def denied(*rules: str) -> Fact:

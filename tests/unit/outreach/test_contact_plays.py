@@ -29,7 +29,8 @@ from tests.unit.outreach.play import (
 )
 
 SIGNER = Signer(bytes(32))
-LANE = declare(replace(SETTINGS, dispatch=True)).actors[0]
+NOWHERE = {"sandbox": "postgresql://nobody@127.0.0.1:1/nowhere"}
+LANE = declare(replace(SETTINGS, dispatch=True).with_databases(NOWHERE)).actors[0]
 SMS = treatment("EARLY", (Channel.SMS, 0))
 
 
@@ -177,6 +178,9 @@ def test_a_lane_that_has_not_heard_the_bank_sends_nothing(play: Contacting) -> N
     play.state = replace(play.state, step_due={})
     assert play.tell(row) == []
     assert (play.steps(), play.contacts, _due(play)) == ({1: "scheduled"}, [], due + timedelta(seconds=15))
+    play.now = Moment(due, play.now.business_date, due + timedelta(seconds=61))
+    play.state = replace(play.state, step_due={})
+    assert play.tell(row) == [], "its own clock lags behind what it has heard"
     play.now = Moment(due, play.now.business_date, None)
     play.state = replace(play.state, step_due={})
     assert play.tell(row) == [], "nobody knows how fresh the lane is"

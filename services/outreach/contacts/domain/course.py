@@ -21,7 +21,9 @@ MOST_TRIES = 5
 """So often is a provider asked what became of a contact, and a step tried that certainly reached nobody."""
 
 STALE = timedelta(seconds=60)
-"""A lane that has not heard the bank for longer may not know of a payment: nothing goes out from it."""
+"""A lane that has not heard the bank for longer may not know of a payment: nothing goes out from it.
+
+Nor where it has heard what lies so far ahead of its own clock: by that clock, the night may be taken for the day."""
 
 LATER = timedelta(seconds=15)
 
@@ -60,8 +62,8 @@ def idempotency_key(debtor_id: str, plan_number: int, step_number: int) -> str:
 
 
 def is_stale(heard: datetime | None, instant: datetime) -> bool:
-    """Whether what the bank has said of late may be unknown here."""
-    return heard is None or instant - heard > STALE
+    """Whether what the bank has said of late may be unknown here, or the clock cannot be trusted."""
+    return heard is None or abs(instant - heard) > STALE
 
 
 def granted(wanted: Wanted, rules: Rules, verdict: Verdict, tries: int, instant: datetime) -> Contact:
