@@ -24,7 +24,7 @@ from shared.messaging.kafka_clients import KafkaOptions
 from shared.postgres import databases, migrate
 from shared.postgres.server import PostgresServer
 from shared.postgres.tuning import free_port
-from shared.settings import SERVICES, Settings
+from shared.settings import SANDBOX, SERVICES, Settings
 from tests.chaos.brokers import Brokers
 from tests.chaos.clocks import WallClock, clock_library
 from tests.chaos.disk import SmallDisk
@@ -124,7 +124,7 @@ class Installation:
     async def _start_postgres(self) -> None:
         await asyncio.to_thread(self.postgres.start)
         await asyncio.to_thread(self._tune)
-        self.urls = await databases.provide(self.postgres, SERVICES)
+        self.urls = await databases.provide(self.postgres, (*SERVICES, SANDBOX))
         for service in SERVICES:
             await migrate.upgrade(self.urls[service], service)
             await self.execute(service, _WITNESS.read_text())
@@ -147,7 +147,8 @@ class Installation:
             **clean_environment(),
             **self._clock_of(name),
             **{f"DATABASE_URL_{each.upper()}": url for each, url in self.urls.items()},
-            "FAIRDUE_MODE": "production",
+            "FAIRDUE_MODE": "demo" if service == "outreach" else "production",  # who sends, sends to the sandbox
+            "FAIRDUE_DISPATCH": "on" if service == "outreach" else "off",
             "BROKER_URL": self.brokers.url,
             "FAIRDUE_PERSONAL_DATA_KEY": base64.b64encode(self.key).decode(),
             "FAIRDUE_API_TOKENS": json.dumps(
@@ -172,7 +173,7 @@ class Installation:
     @cached_property
     def owners(self) -> "Seen":
         """The services' databases, seen by the administrator: their own roles do not see the witness."""
-        return Seen({service: self.postgres.dsn(service) for service in SERVICES})
+        return Seen({service: self.postgres.dsn(service) for service in (*SERVICES, SANDBOX)})
 
     @property
     def workers(self) -> list[Part]:

@@ -21,11 +21,14 @@ AT_REST = (
 )
 """The invariants of a system at rest that say whether it is."""
 
-SETTLES_WITHIN = 180.0
+SETTLES_WITHIN = 300.0
+"""A contact in doubt is looked up once its permit has expired, and again some time later."""
 LOOKS = 3
 """Looks in a row that find it at rest, with nothing told in between."""
 
-_PLANS_DUE = "SELECT count(*) FROM plan_due HAVING count(*) > 0"
+# What a worker put off while its clock ran hours ahead stays put off: it is late, and not left undone.
+_PLANS_DUE = "SELECT count(*) FROM plan_due WHERE due_at < now() + interval '5 minutes' HAVING count(*) > 0"
+_IN_DOUBT = "SELECT count(*) FROM contact WHERE state = 'sending' HAVING count(*) > 0"
 _TOLD = "SELECT coalesce(sum(out_seq), 0)::bigint, coalesce(sum(acked_seq), 0)::bigint FROM lane_out"
 _CURSORS = "SELECT kind, number, topic, partition, next_offset FROM cursor_in"
 
@@ -84,6 +87,8 @@ async def unrest(installation: Installation) -> str:
         return f"unread: {len(behind)}, {behind[:3]}"
     if due := await installation.rows("outreach", _PLANS_DUE):
         return f"plans to be made in a moment: {due}"
+    if doubts := await installation.rows("outreach", _IN_DOUBT):
+        return f"contacts in doubt: {doubts}"
     for service in SERVICES:
         for what in AT_REST:
             if rows := await installation.rows(service, OF_EVERY_SERVICE[what]):

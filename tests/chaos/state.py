@@ -1,4 +1,4 @@
-"""Invariants 13 to 22: the services' states are what follows from the facts, each computed here a second time."""
+"""Invariants 13 to 28: the services' states are what follows from the facts, each computed here a second time."""
 
 import json
 from collections import Counter
@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from services import summary
 from services.intake.connectors.synthetic import LENDER
-from shared.settings import SERVICES
+from services.outreach.contacts.red_line_queries import red_lines
+from shared.settings import SANDBOX, SERVICES
 from tests.chaos.evidence import Check, Evidence, Finding, Invariant, counting_rows
 from tests.e2e import owners
 from tests.e2e.invariants import OF_EVERY_SERVICE, OF_ONE_SERVICE, TELLERS, out_of_order, stale, wrong_holds
@@ -147,6 +148,26 @@ async def no_orphans(evidence: Evidence) -> Finding:
     return Finding(checked, [*steps, *(plan for plan in plans if plan[0] not in cases)])
 
 
+async def contacts_cross_no_red_line(evidence: Evidence) -> Finding:
+    """Everybody was reached under a permit that was committed first, by day, before any stop, and once."""
+    urls = evidence.installation.owners.urls
+    lines = await red_lines(urls["outreach"], urls[SANDBOX], {"CN": "Asia/Shanghai"})
+    crossed = [(line, times) for line, times in lines.items() if times and line != "lane_gaps_unrepaired"]
+    return Finding(await counting_rows(evidence, "outreach", "plan_step"), crossed)
+
+
+async def the_ledger_is_true(evidence: Evidence) -> Finding:
+    """The ledger has as made just what the gateway's own log has, and what is in doubt may be there or not."""
+    made = dict(await evidence.rows("outreach", "SELECT contact_id, state FROM contact"))
+    exists = await evidence.rows(SANDBOX, "SELECT 1 FROM pg_tables WHERE tablename = 'taken'")
+    taken = {permit for (permit,) in await evidence.rows(SANDBOX, "SELECT permit_id FROM taken")} if exists else set()
+    wrong = [
+        (each, state) for each, state in made.items() if state != "unknown" and (state == "made") != (each in taken)
+    ]
+    steps = await counting_rows(evidence, "outreach", "plan_step")
+    return Finding(steps + len(taken), [*wrong, *(taken - made.keys())])
+
+
 async def cases_move_along_edges(evidence: Evidence) -> Finding:
     """What was told of each case, one after the other, is a path that the rules allow."""
     told = await evidence.rows(
@@ -235,6 +256,10 @@ INVARIANTS = (
     ),
     Invariant(
         21, "cases move along allowed edges, and nothing is told twice", (cases_move_along_edges, nothing_told_twice)
+    ),
+    Invariant(23, "the ledger says of every contact what the gateway knows", (the_ledger_is_true,)),
+    Invariant(
+        24, "people are reached once, by permit, by day and before any stop (22, 25, 27)", (contacts_cross_no_red_line,)
     ),
     Invariant(
         28,

@@ -24,7 +24,7 @@ from tests.simulator.universe import settings
 
 LENDER = "bank"
 FIRST_DAY = date(2026, 3, 2)
-EPOCH = datetime(2026, 3, 2, 6, tzinfo=CHINA).astimezone(UTC)
+EPOCH = datetime(2026, 3, 2, 10, tzinfo=CHINA).astimezone(UTC)
 PAYMENT = b"core-banking.payment-posted.v1"
 GARBAGE = "garbage"
 DAYS_OVERDUE = (3, 9, 20, 31, 45, 61, 70, 100)

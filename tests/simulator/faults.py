@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from services.outreach.contacts.ports import NotTakenError
 from shared.messaging.broker import Lane, Record
 from shared.messaging.renewing import incarnation_after
 from shared.messaging.sequence import position_of
+from tests.simulator.gateway import unanswered
 from tests.simulator.parts import LEASE, Process, append
 from tests.simulator.striking import Striking, no_answer, no_broker, to_database
 from tests.simulator.universe import Universe
@@ -130,6 +132,13 @@ def _freeze_long(striking: Striking, step: Step) -> bool:
     return True
 
 
+def _freeze_past_permit(striking: Striking, step: Step) -> bool:
+    """Woken once its permit has expired, or just before, while a successor may have looked the contact up."""
+    striking.universe.world.steps.append(step)
+    striking.freeze(_process(step), striking.chance.uniform(30, 120))
+    return True
+
+
 def _lose_lease(striking: Striking, step: Step) -> bool:
     """Another process takes everything while this one is in the midst of its batch, and neither knows of the other."""
     process = _process(step)
@@ -147,6 +156,22 @@ def _stop_in_order(striking: Striking, step: Step) -> bool:
     process.stopping.set()
     striking.later(0.1, 3, lambda: striking.restart(process.service))
     striking.carry_out(step)
+    return True
+
+
+# -- what befalls a contact --------------------------------------------------------------------------------------------
+
+
+def _contact_unanswered(striking: Striking, step: Step) -> bool:
+    """The gateway has taken the message or not, and nobody hears which."""
+    if striking.chance.random() < 0.5:
+        striking.in_silence(step)
+    striking.universe.world.fail(step, unanswered())
+    return True
+
+
+def _contact_not_taken(striking: Striking, step: Step) -> bool:
+    striking.universe.world.fail(step, NotTakenError("cannot be reached"))
     return True
 
 
@@ -307,6 +332,12 @@ FAULTS: tuple[Fault, ...] = (
     Fault("a proxy hides that the database went back", "12 unseen", _is("store.begin"), _go_back_unseen, 30),
     Fault("another worker takes over in mid-batch", "13", _inside, _lose_lease, 200),
     Fault("the database is restored from a copy", "15", _inside, _restore, 60),
+    Fault("killed before the gateway is asked", "24 before", _is("gateway.send"), _kill_before, 4),
+    Fault("killed after the gateway has taken it", "24 after", _is("gateway.send"), _kill_after, 4),
+    Fault("frozen before the gateway is asked", "24 frozen", _is("gateway.send"), _freeze_past_permit, 4),
+    Fault("the gateway's answer is lost", "23 unanswered", _is("gateway.send"), _contact_unanswered, 4),
+    Fault("the gateway cannot be reached", "23 not taken", _is("gateway.send"), _contact_not_taken, 4),
+    Fault("a look-up is not answered", "23 look-up", _is("gateway.look_up"), _contact_unanswered, 1),
     Fault("killed for good beside another worker", "dead worker", _any, _kill_for_good, 400),
     Fault("stopped in order and started again", "restart", _any, _stop_in_order, 400),
 )

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from services.intake.connectors.sending import CHINA
 from shared.contracts import core_banking
@@ -14,6 +15,7 @@ from shared.messaging.store import StoreUnavailableError
 from tests.simulator import bank, invariants
 from tests.simulator.bank import Book, Command, Event, Morning, Said
 from tests.simulator.faults import Fault, drawn
+from tests.simulator.gateway import Provider
 from tests.simulator.parts import SimulatedTransaction
 from tests.simulator.striking import Striking
 from tests.simulator.universe import PUBLIC_PARTITIONS, Universe, services
@@ -21,6 +23,11 @@ from tests.simulator.watching import Watch
 from tests.simulator.world import Step, Stuck, World
 
 FEWEST_FAULTS = 2
+NIGHTS_ARE_QUIET = 0.9
+"""How often a night falls only when the day's work is done: plans are then there when their steps fall due."""
+
+QUIET_DAYS = 2
+"""Days that pass at the end without a word of the bank, for what is due on them."""
 
 
 @dataclass(slots=True)
@@ -57,12 +64,12 @@ class Schedule:
         self.said = self.book or Book.made(chance, inputs=chance.randint(20, 24))
         self.world = World(chance, bank.EPOCH, tracing=self.tracing)
         self.world.happenings = self
-        self.universe = Universe(self.world, self.said.lanes)
+        self.universe = Universe(self.world, self.said.lanes, Provider(takes_once=chance.random() < 0.5))
         self.striking = Striking(self.universe, self.carry_out)
         self.watch = Watch(self.universe)
         self.unsaid = list(self.said.said)
         self.fewest = 0 if self.planned else FEWEST_FAULTS
-        self.struck = 0
+        self.struck = self.days = 0
         if not self.planned:
             faults = [self.draw(chance) for _ in range(chance.choice((2, 2, 3, 4)))]
             self.planned = [Planned(fault, chance.randint(1, fault.within)) for fault in faults]
@@ -102,6 +109,8 @@ class Schedule:
         self.carry_out(step)
 
     def _down(self, step: Step) -> bool:
+        if step.place.startswith("gateway."):
+            return False
         database = step.place.startswith(("store.", "lease."))
         if (step.actor.service if database else "log") not in self.universe.down:
             return False
@@ -157,7 +166,12 @@ class Schedule:
         if self.struck < self.fewest:
             self._strike_idle()
             return False
-        return not self._resolve_letters()
+        return not (self._resolve_letters() or self._another_day())
+
+    def _another_day(self) -> bool:
+        self.days += 1
+        self.world.shift += timedelta(days=1)
+        return self.days <= QUIET_DAYS
 
     def _all_heard(self) -> bool:
         """Whether everybody has heard all; a loss shows late only where nothing that follows could show it."""
@@ -178,6 +192,8 @@ class Schedule:
     def _say(self, said: Said) -> bool:
         """Say something; False where who would hear it is down, so that it is said later."""
         if isinstance(said, Morning):
+            if self.universe.unrest() and self.world.chance.random() < NIGHTS_ARE_QUIET:
+                return False
             self.world.shift += said.day - self.world.now().astimezone(CHINA).date()
         elif isinstance(said, Event):
             if "log" in self.universe.down:

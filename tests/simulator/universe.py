@@ -1,10 +1,13 @@
 """The five services over parts made of steps: their processes, databases and log, and whether all of it is at rest."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cache
 
 from services.installed import declared
+from services.outreach.contacts.domain.rows import Contact, ContactState
+from services.outreach.service import with_gateway
 from shared.assembly import topics_of, worker_of
 from shared.contracts import core_banking
 from shared.messaging.broker import Lane, TopicSpec
@@ -15,18 +18,24 @@ from shared.messaging.meter import Meter
 from shared.messaging.store import Mark, Source, Standing
 from shared.messaging.turn import Turned
 from shared.service import SHARDS, ActorKind, Service
-from shared.settings import Settings
+from shared.settings import SANDBOX, Settings
+from tests.simulator.gateway import SIGNER, Provider, SimulatedGateway
 from tests.simulator.parts import LEASE, Database, Process, SimulatedBroker, SimulatedLeases, SimulatedStore, WatchedLog
 from tests.simulator.world import World
 
 PUBLIC_PARTITIONS = 3
+SOON = timedelta(minutes=2)
+"""What is due by then is waited for: a contact that was put off, say, because its lane had not heard the bank."""
+
 PACE = Pace(batch=100, wait=3.0, linger=0.0, lease=LEASE, mark=15.0)
 
 
 @cache
 def settings() -> Settings:
-    """The demo's: what is decided does not depend on them."""
-    return Settings.demo({})
+    """The demo's, with contacts: what is decided does not depend on the rest."""
+    return replace(Settings.demo({}), dispatch=True).with_databases(
+        {SANDBOX: "postgresql://nobody@127.0.0.1:1/nowhere"}
+    )
 
 
 @cache
@@ -62,6 +71,7 @@ class Universe:
     """All of it.
 
     lanes: those that anybody works on; the others hold nothing but business dates.
+    provider: who carries messages.
     down: the servers that do not answer: a service's database by its name, or "log".
     copies, rewound: of databases that may go back in time, and those that have.
     mangled: lanes of which the log has lost something.
@@ -70,6 +80,7 @@ class Universe:
 
     world: World
     lanes: tuple[int, ...]
+    provider: Provider
     log: WatchedLog = field(init=False)
     databases: dict[str, Database] = field(init=False)
     processes: list[Process] = field(default_factory=list)
@@ -111,6 +122,8 @@ class Universe:
 
     def _loop(self, process: Process, service: Service, kind: ActorKind) -> Loop:
         broker, store = SimulatedBroker(process), SimulatedStore(process, kind.name)
+        if kind.errands:
+            kind = with_gateway(kind, SimulatedGateway(process, self.provider), SIGNER)
         worker = worker_of(service, kind, settings(), broker, self.world, process.name, store)
         worker.meter = Unread(service.name, kind.name)
         leases = SimulatedLeases(process, kind.name, worker.name, self.actors(kind))
@@ -159,7 +172,13 @@ class Universe:
             reason = self._unrest_of(kind, number, standing)
             if reason:
                 return f"{who} {reason}"
+        if any(row.state is ContactState.SENDING for row in self.contacts()):
+            return "a contact has not ended"
         return next((f"{db.service}/{kind.name} has work" for db, kind in self.kinds() if self._has_work(db, kind)), "")
+
+    def contacts(self) -> list[Contact]:
+        """The ledger."""
+        return [row for _, row in self.databases["outreach"].content.rows.get("contact", {}).values()]
 
     def hearing(self) -> Iterator[tuple[Lane, Source, str, bool]]:
         """Each consumer's mark beside what its source has told there, and whether they are the same."""
@@ -192,4 +211,4 @@ class Universe:
 
     def _has_work(self, database: Database, kind: ActorKind) -> bool:
         looking, numbers = MemoryTransaction(database.content, kind.name), self.actors(kind)
-        return looking.waits(kind.layout, numbers, self.world.now())
+        return looking.waits(kind.layout, numbers, self.world.now() + SOON)

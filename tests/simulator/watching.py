@@ -3,11 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from services.intake.connectors.sending import CHINA
+from services.outreach.contacts.ports import Message
 from shared.messaging.broker import Lane, Outgoing
 from shared.messaging.sequence import position_of
 from tests.simulator.parts import SimulatedTransaction
 from tests.simulator.universe import Universe
 from tests.simulator.world import Step
+
+DAY = (8, 22)
+"""The hours in which people may be reached."""
 
 Place = tuple[Lane, str, int]
 """A lane, a source and its incarnation."""
@@ -25,6 +30,7 @@ class Watch:
     def __post_init__(self) -> None:
         """Look at the log from now on."""
         self.universe.log.watch = self.appended
+        self.universe.provider.reached = self.reached
 
     def _violated(self, text: str) -> None:
         self.violations.append(text)
@@ -55,6 +61,22 @@ class Watch:
                 told = self.told.get((lane, f"{step.actor.service}/{kind}/{number}", standing.incarnation), ())
                 if out.acked > len(told):
                     self._violated(f"8: {kind}/{number} has {out.acked} acknowledged on {lane}, and told {len(told)}")
+
+    def reached(self, message: Message) -> None:
+        """Somebody is reached: under a permit that is committed and has not expired, by day, and once (22 to 25)."""
+        content = self.universe.databases["outreach"].content
+        permit = content.rows.get("contact", {}).get((message.debtor_id, message.contact_id))
+        self.universe.world.counts["checked: 24 contacts are committed first"] += 1
+        if permit is None and "outreach" not in self.universe.rewound:
+            self._violated(f"24: {message.key} is sent without a permit that is committed")
+        elif permit is not None and not permit[1].permitted_at <= message.sent_at < permit[1].expires_at:
+            self._violated(f"24: {message.key} is sent under a permit that has expired")
+        hour = message.sent_at.astimezone(CHINA).hour
+        if message.channel != "letter" and not DAY[0] <= hour < DAY[1]:
+            self._violated(f"25: {message.key} reaches somebody at {hour} o'clock")
+        sent = sum(each.key == message.key for each in self.universe.provider.taken)
+        if sent > 1 and "outreach" not in self.universe.rewound:
+            self._violated(f"23: {message.key} is sent {sent} times")
 
     def appended(self, lane: Lane, records: Iterable[Outgoing]) -> None:
         """Records reach the log: first occurrences are dense, and no number is told with another content (3, 4)."""
