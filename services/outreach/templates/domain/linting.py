@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from services.outreach.compliance.domain.figures import Conduct
 from services.outreach.templates.domain.denials import is_denied
 from services.outreach.templates.domain.folding import Folded, folded
-from services.outreach.templates.domain.phrases import Span, occurrences
+from services.outreach.templates.domain.phrases import Occurrence, occurrences
 from services.outreach.templates.domain.rendering import Rendered
 from services.outreach.templates.domain.template import ABOUT_THE_DEBT, Audience, Channel, Purpose, Template
 
@@ -73,23 +73,23 @@ def wrong_words(text: str, audience: Audience, book: Book) -> tuple[Finding, ...
     """Everything in a text that may not be said to its reader, in the order of the text."""
     read = folded(text, book.simplified)
     found = list(_found(read, audience, book))
-    spans = [span for _, span in found]
+    words = [span for _, occurrence in found for span in occurrence.words]
     findings = {
-        Finding(rule.id, rule.citation, words, position)
-        for rule, span in found
-        for position, words in (read.span(span.begin, span.end),)
-        if not (rule.may_be_denied and is_denied(read.text, span, spans))
+        Finding(rule.id, rule.citation, said, position)
+        for rule, occurrence in found
+        for position, said in (read.span(occurrence.whole.begin, occurrence.whole.end),)
+        if not (rule.may_be_denied and is_denied(read.text, occurrence.whole, words))
     }
     unreadable = {Finding(*UNREADABLE, text[place], place) for place in read.unreadable[:1]}
     return tuple(sorted(findings | unreadable, key=lambda each: (each.position, each.rule, each.words)))
 
 
-def _found(read: Folded, audience: Audience, book: Book) -> Iterator[tuple[Conduct, Span]]:
+def _found(read: Folded, audience: Audience, book: Book) -> Iterator[tuple[Conduct, Occurrence]]:
     for rule in book.conduct:
         if audience == "third_person" or not rule.only_to_third_persons:
             for language in _BOOK_LANGUAGES:
                 for phrase in rule.looks_for.get(language, ()):
-                    yield from ((rule, span) for span in occurrences(phrase, language, read.text))
+                    yield from ((rule, each) for each in occurrences(phrase, language, read.text))
 
 
 def lint(template: Template, rendered: Rendered, book: Book) -> tuple[Finding, ...]:
@@ -125,6 +125,8 @@ def _first_said(phrases: Sequence[str], language: str, read: Folded) -> int | No
     if not phrases:
         return 0
     places: Sequence[int] = [
-        read.span(span.begin, span.end)[0] for phrase in phrases for span in occurrences(phrase, language, read.text)
+        read.span(each.whole.begin, each.whole.end)[0]
+        for phrase in phrases
+        for each in occurrences(phrase, language, read.text)
     ]
     return min(places, default=None)

@@ -13,7 +13,7 @@ from functools import cache
 from services.outreach.templates.domain.folding import SEPARATORS
 
 _BETWEEN = f"[{SEPARATORS}]?"
-_GAP = {"zh": "[^\n?]{0,10}?", "en": "[^\n?]{0,32}?"}
+_GAP = {"zh": "([^\n?]{0,10}?)", "en": "([^\n?]{0,32}?)"}
 _ENDING = f"(?:{_BETWEEN}(?:e?{_BETWEEN}[sd]|i{_BETWEEN}n{_BETWEEN}g))?"
 _LONG = 6
 
@@ -26,11 +26,29 @@ class Span:
     end: int
 
 
-def occurrences(phrase: str, language: str, text: str) -> Iterator[Span]:
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Where a phrase stands: its words, without what stands in the gaps between them."""
+
+    words: tuple[Span, ...]
+
+    @property
+    def whole(self) -> Span:
+        """From its first word to its last."""
+        return Span(self.words[0].begin, self.words[-1].end)
+
+
+def occurrences(phrase: str, language: str, text: str) -> Iterator[Occurrence]:
     """Where a phrase occurs in a folded text; it begins and ends with one of its letters."""
     for found in pattern(phrase, language).finditer(text):
-        lead = len(found[0]) - len(found[0].lstrip(SEPARATORS))
-        yield Span(found.start() + lead, found.start() + len(found[0].rstrip(SEPARATORS)))
+        gaps = [found.span(number + 1) for number in range(len(found.groups())) if found[number + 1] is not None]
+        edges = [found.start(), *(edge for gap in gaps for edge in gap), found.end()]
+        yield Occurrence(tuple(_trimmed(text, *edges[place : place + 2]) for place in range(0, len(edges), 2)))
+
+
+def _trimmed(text: str, begin: int, end: int) -> Span:
+    part = text[begin:end]
+    return Span(begin + len(part) - len(part.lstrip(SEPARATORS)), begin + len(part.rstrip(SEPARATORS)))
 
 
 @cache

@@ -14,6 +14,8 @@ from tests.unit.outreach.templates.sentences import (
     REFUSED,
     TELLS_NOTHING,
     TELLS_OF_A_DEBT,
+    UNSEEN_ACCEPTED,
+    UNSEEN_REFUSED,
 )
 
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f\ufe0f\u202e"
@@ -44,6 +46,16 @@ def test_accepted(text: str) -> None:
     assert wrong_words(text, "debtor", book()) == ()
 
 
+@pytest.mark.parametrize("text", UNSEEN_REFUSED, ids=UNSEEN_REFUSED)
+def test_refused_by_some_rule(text: str) -> None:
+    assert rules(text)
+
+
+@pytest.mark.parametrize("text", UNSEEN_ACCEPTED, ids=UNSEEN_ACCEPTED)
+def test_accepted_as_well(text: str) -> None:
+    assert rules(text) == set()
+
+
 @pytest.mark.parametrize("text", TELLS_OF_A_DEBT, ids=TELLS_OF_A_DEBT)
 def test_a_third_person_is_told_of_no_debt(text: str) -> None:
     assert rules(text, "third_person") & {"CN-X10", "CN-X11"}
@@ -64,14 +76,15 @@ def test_the_tables_are_as_long_as_they_have_to_be_in_both_languages() -> None:
 
 def test_a_finding_says_where_it_is_and_in_which_words() -> None:
     text = "您好。我们会联\u200b系您的家人。"
-    [finding] = wrong_words(text, "debtor", book())
-    assert finding.words == "联\u200b系您的家人"
-    assert finding.position == text.index("联")
-    assert finding.citation.startswith("CBA collection guideline 2026")
+    first, *others = wrong_words(text, "debtor", book())
+    assert first.words == "联\u200b系您的家人"
+    assert first.position == text.index("联")
+    assert first.citation.startswith("CBA collection guideline 2026")
+    assert {text[each.position : each.position + len(each.words)] for each in others} == {"您的家人"}
 
 
 def test_all_findings_are_told_in_the_order_of_the_text() -> None:
-    found = wrong_words("我们会报警,您将被列入黑名单。", "debtor", book())
+    found = wrong_words("我们会报警,然后有黑名单。", "debtor", book())
     assert [finding.rule for finding in found] == ["CN-X2", "CN-X4"]
 
 
