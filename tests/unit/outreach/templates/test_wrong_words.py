@@ -66,6 +66,11 @@ def test_a_third_person_may_be_asked_to_relay(text: str) -> None:
     assert wrong_words(text, "third_person", book()) == ()
 
 
+@pytest.mark.parametrize("text", ["我们不会\u200b联系您的家人。", "We will nev\u00ader contact your fam\u200bily."])
+def test_what_has_no_width_is_not_there(text: str) -> None:
+    assert rules(text) == set()
+
+
 def test_the_tables_are_as_long_as_they_have_to_be_in_both_languages() -> None:
     for table in ([text for _, text in REFUSED], ACCEPTED):
         chinese = [text for text in table if any("\u4e00" <= sign <= "\u9fff" for sign in text)]
