@@ -93,6 +93,13 @@ VIOLATIONS = [
         LAYERS,
     ),
     ("the domain of compliance imports a library", "services.outreach.compliance.domain", "import yaml", PURE_DOMAIN),
+    (
+        "the domain of templates imports their store",
+        "services.outreach.templates.domain",
+        "import services.outreach.templates.store",
+        LAYERS,
+    ),
+    ("the domain of templates imports a library", "services.outreach.templates.domain", "import fpdf", PURE_DOMAIN),
     ("the domain of cases imports a library", "services.intake.cases.domain", "import msgspec", PURE_DOMAIN),
 ]
 

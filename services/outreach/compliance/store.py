@@ -103,6 +103,19 @@ class _ConductForm(Form, frozen=True):
     citation: str
     force: Force
     looks_for: Mapping[str, Words]
+    only_to_third_persons: bool = False
+    may_be_denied: bool = True
+
+    def conduct(self) -> Conduct:
+        return Conduct(
+            self.id,
+            self.title.words(),
+            self.citation,
+            self.force,
+            self.looks_for,
+            only_to_third_persons=self.only_to_third_persons,
+            may_be_denied=self.may_be_denied,
+        )
 
 
 class _ConductsForm(Form, frozen=True):
@@ -114,9 +127,7 @@ def read_conduct(file: Path = BOOKS / "cn_conduct.yaml") -> tuple[Conduct, ...]:
     """The prohibited conduct of a file. Raises WrongDataError."""
     form = read(file, _ConductsForm)
     _refuse_doubles(file, (each.id for each in form.conduct))
-    return tuple(
-        Conduct(each.id, each.title.words(), each.citation, each.force, each.looks_for) for each in form.conduct
-    )
+    return tuple(each.conduct() for each in form.conduct)
 
 
 def _refuse_doubles(file: Path, names: Iterable[str]) -> None:

@@ -9,13 +9,18 @@ from services.outreach.compliance.domain.words import Force
 
 @dataclass(frozen=True, slots=True)
 class Conduct:
-    """Something that no contact may do or say; `looks_for` are turns of phrase that give it away, by language."""
+    """Something that no contact may do or say; `looks_for` are turns of phrase that give it away, by language.
+
+    may_be_denied: whether a text may say that it is not done.
+    """
 
     id: str
     title: Mapping[str, str]
     citation: str
     force: Force
     looks_for: Mapping[str, tuple[str, ...]]
+    only_to_third_persons: bool = False
+    may_be_denied: bool = True
 
 
 @dataclass(frozen=True, slots=True)
