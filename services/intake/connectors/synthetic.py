@@ -17,7 +17,7 @@ The ledger is consistent: money pays the oldest due date first and, within it, f
 reader that has applied slot 0 of a day owes for each loan what `ledger` says, whatever came late, twice or disordered.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from calendar import monthrange
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
@@ -105,9 +105,8 @@ class SyntheticBank:
     def month(self, ordinal: int) -> Month:
         """The business days of a month, which is counted since the year 0."""
         year, month = divmod(ordinal, 12)
-        begins = date(year, month + 1, 1)
         end = self.day_after(date(year, month + 1, monthrange(year, month + 1)[1]))
-        first = bisect_right(self._days, begins - timedelta(days=1))
+        first = bisect_left(self._days, date(year, month + 1, 1))
         return Month(ordinal, first, tuple(day.day for day in self._days[first:end]))
 
     def _at(self, n: int) -> "_Run":

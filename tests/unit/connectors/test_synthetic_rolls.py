@@ -119,6 +119,9 @@ def off(rolls: Counter[Roll]) -> dict[tuple[str, str], tuple[float, float, int]]
     found = {}
     for status in FROM:
         cases = sum(cells[status, after] for after in TO)
+        if cases == 0:
+            found[status, "anything"] = (0.0, 1.0, 0)
+            continue
         for after in TO:
             rate, target = cells[status, after] / cases, rates().rate(status, after)
             half_width = STANDARD_DEVIATIONS * (target * (1 - target) / cases) ** 0.5
