@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from math import exp, lgamma, log
 from typing import NamedTuple
 
 import pytest
@@ -21,8 +22,9 @@ LOANS, MONTHS = 60_000, 13
 """Month's ends, and so one pair of them less."""
 
 FROM, TO = "012345X", "012345CX"
-STANDARD_DEVIATIONS = 3.2905
-"""Of a normal distribution, 99.9 % lie within so many."""
+NEAR = 0.02
+BY_CHANCE = 0.0005
+"""Of a binomial distribution, 99.9 % lie between the two tails of so much."""
 
 THIRDS_OF_MONTH = {"from the 4th": range(4, 12), "from the 12th": range(12, 20), "from the 20th": range(20, 28)}
 
@@ -124,10 +126,28 @@ def off(rolls: Counter[Roll]) -> dict[tuple[str, str], tuple[float, float, int]]
             continue
         for after in TO:
             rate, target = cells[status, after] / cases, rates().rate(status, after)
-            half_width = STANDARD_DEVIATIONS * (target * (1 - target) / cases) ** 0.5
-            if abs(rate - target) > max(0.02, half_width):
+            if abs(rate - target) > NEAR and tail(cells[status, after], cases, target) < BY_CHANCE:
                 found[status, after] = (rate, target, cases)
     return found
+
+
+def tail(count: int, cases: int, rate: float) -> float:
+    """The chance of a count at least so far from what is expected, on its side."""
+    if rate == 0:
+        return float(count == 0)
+    counts = range(count, cases + 1) if count > cases * rate else range(count + 1)
+    chances = (
+        lgamma(cases + 1) - lgamma(n + 1) - lgamma(cases - n + 1) + n * log(rate) + (cases - n) * log(1 - rate)
+        for n in counts
+    )
+    return sum(map(exp, chances))
+
+
+def test_tails_are_those_of_a_binomial_distribution() -> None:
+    assert tail(2, 2, 0.5) == pytest.approx(0.25)
+    assert tail(0, 2, 0.1) == pytest.approx(0.81)
+    assert tail(3, 10, 0.1) == pytest.approx(0.0701908264)
+    assert (tail(0, 10, 0), tail(1, 10, 0)) == (1, 0)
 
 
 @pytest.mark.slow
