@@ -5,6 +5,10 @@ instalments are others than in its last snapshot (or that had a payment taken ba
 with a posting cut-off at 00:00; a loan that owes nothing any more is so reported with an empty list. An overdue loan of
 which nothing has changed is not sent again. Slots 1 to 3 are the daytime: payments, reversals, closings, personal data.
 
+Once a month it is decided of each loan how it stands at the month's end, at the rates at which accounts of a real panel
+rolled (`roll_rates.yaml`), and on which days its debtor therefore pays (`synthetic_months.py`). Hashes of the seed, the
+loan and the month decide it, so no loan's life depends on another's.
+
 It does to its readers what banks do: payments are told days late though the books had them in time (so a snapshot may
 hold a payment that arrives after it), about 1 % are taken back, some events are sent twice under another id, some loans
 are named without their debtor after the first event, and payments are told of loans that were never overdue.
@@ -13,14 +17,19 @@ The ledger is consistent: money pays the oldest due date first and, within it, f
 reader that has applied slot 0 of a day owes for each loan what `ledger` says, whatever came late, twice or disordered.
 """
 
+from bisect import bisect_left, bisect_right
+from calendar import monthrange
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 
 import holidays
 
+from services.intake.connectors.roll_rates import PAID_OFF
 from services.intake.connectors.sending import CHINA, Sent
-from services.intake.connectors.synthetic_book import BookLoan, Dice, loans_of
+from services.intake.connectors.synthetic_book import BookLoan, Dice, loans_of, look_ahead, month_of, next_status
+from services.intake.connectors.synthetic_months import Does, Month, Step, plan
 from shared.contracts.core_banking import (
     BusinessDateAdvanced,
     ClosingReason,
@@ -44,25 +53,29 @@ OPENS_AT: Final = {1: time(9, 0), 2: time(12, 0), 3: time(15, 0)}
 """When each daytime slot begins. Payments come in its first 170 minutes; at 18:00 and later, what takes them back."""
 
 REVERSED_AT, ENDED_AT = time(18, 0), time(20, 0)
-EARLY: Final = timedelta(days=3)
 
 # Chances in ten-thousandths.
-TOLD_LATE, TAKEN_BACK, SENT_TWICE, SETTLING_UNKNOWN = 300, 120, 50, 2_000
-WRITTEN_OFF_AFTER, WRITTEN_OFF = 150, 100
-SETTLED_AFTER, SETTLED = 60, 40
-NEW_PHONE = 5
+SENT_TWICE, SETTLING_UNKNOWN = 50, 2_000
+
+NEW_PHONE_WITHIN: Final = 4_000
+"""Business days within which a debtor has a new phone."""
 
 
 class SyntheticBank:
     """The bank. Days may be asked for in any order; going back starts again from the first day."""
 
-    def __init__(self, seed: int, loans: int, first_day: date) -> None:
-        """A book of so many loans, opened on `first_day` or the first business day after it. Raises ValueError."""
+    def __init__(
+        self, seed: int, loans: int, first_day: date, chosen: Callable[[BookLoan], bool] | None = None
+    ) -> None:
+        """A book of so many loans, opened on `first_day` or the first business day after it. Raises ValueError.
+
+        chosen: which loans of the book to tell of, as they are when it opens; they live as in the whole book.
+        """
         if loans < 1:
             raise ValueError(f"a bank needs at least one loan, not {loans}")
-        self._seed, self._loans, self._first_day = seed, loans, first_day
         self._days = [_business_day_from(first_day)]
-        self._run = _Run(self, seed, loans, self._days[0])
+        self._seed, self._loans, self._chosen = seed, loans, chosen
+        self._run = self._opened()
 
     def day(self, n: int) -> date:
         """The business date of day n, from 0 on: weekdays that are no public holiday in China."""
@@ -83,12 +96,30 @@ class SyntheticBank:
         """
         return dict(self._at(n).ledger)
 
+    def day_after(self, day: date) -> int:
+        """The number of the first business day after a date."""
+        while self._days[-1] <= day:
+            self.day(len(self._days))
+        return bisect_right(self._days, day)
+
+    def month(self, ordinal: int) -> Month:
+        """The business days of a month, which is counted since the year 0."""
+        year, month = divmod(ordinal, 12)
+        end = self.day_after(date(year, month + 1, monthrange(year, month + 1)[1]))
+        first = bisect_left(self._days, date(year, month + 1, 1))
+        return Month(ordinal, first, tuple(day.day for day in self._days[first:end]))
+
     def _at(self, n: int) -> "_Run":
         if n < self._run.today:
-            self._run = _Run(self, self._seed, self._loans, self._days[0])
+            self._run = self._opened()
         while self._run.today < n:
             self._run.advance()
         return self._run
+
+    def _opened(self) -> "_Run":
+        dice = Dice(self._seed)
+        book = loans_of(dice, self._loans, self._days[0])
+        return _Run(self, self._seed, dice, book if self._chosen is None else filter(self._chosen, book))
 
 
 def _business_day_from(day: date) -> date:
@@ -103,15 +134,21 @@ def _public_holidays(year: int) -> frozenset[date]:
 
 
 class _Run:
-    """The bank's life from the first day on; it holds the events of one day, `today`, and what is told later."""
+    """The bank's life from the first day on; it holds the events of one day, `today`, and what is to come later.
 
-    def __init__(self, bank: SyntheticBank, seed: int, loans: int, first_day: date) -> None:
-        self._bank, self._seed, self._dice = bank, seed, Dice(seed)
-        self._loans = list(loans_of(self._dice, loans, first_day))
-        self._later: dict[tuple[int, int], list[Sent]] = {}
+    By day: loans to look at in the night, steps of the month's plans, reversals, new phones, and events told late.
+    """
+
+    def __init__(self, bank: SyntheticBank, seed: int, dice: Dice, book: Iterable[BookLoan]) -> None:
+        self._bank, self._seed, self._dice = bank, seed, dice
+        self._loans = {loan.number: loan for loan in book}
+        self._nights: dict[int, set[int]] = {0: set(self._loans)}
+        self._steps: dict[int, list[tuple[BookLoan, Step]]] = {}
         self._reversals: dict[int, list[tuple[BookLoan, PaymentPosted]]] = {}
-        self._introduced: list[str] = []
+        self._phones: dict[int, list[str]] = {}
+        self._later: dict[tuple[int, int], list[Sent]] = {}
         self._known: set[str] = set()
+        self._month = 0
         self.today = -1
         self.sent: tuple[list[Sent], ...] = ()
         self.ledger: dict[str, int] = {}
@@ -120,17 +157,49 @@ class _Run:
         """Live through the next day."""
         self.today += 1
         self.sent = tuple(self._later.pop((self.today, slot), []) for slot in range(SLOTS))
-        as_of, tomorrow = self._bank.day(self.today), self._bank.day(self.today + 1)
+        as_of = self._bank.day(self.today)
+        if self._month != month_of(as_of):
+            self._month = month_of(as_of)
+            self._begin(self._bank.month(self._month))
         self._night(as_of)
-        for loan in self._loans:
+        for loan, step in self._steps.pop(self.today, []):
             if not loan.closed:
-                self._day_of(loan, as_of, tomorrow)
+                self._take(loan, step, as_of)
         for loan, payment in self._reversals.pop(self.today, []):
             if not loan.closed:
                 self._take_back(loan, payment, as_of)
-        self._update_debtors(as_of)
+        for party in self._phones.pop(self.today, []):
+            self._send_profile(party, as_of, "new phone")
         for sent in self.sent[1:]:
             sent.sort(key=lambda event: (event.time, event.event_id))
+
+    # -- the month ----------------------------------------------------------------------------------------------------
+
+    def _begin(self, month: Month) -> None:
+        nights: dict[int, int] = {}
+        for loan in self._loans.values():
+            if loan.closed:
+                continue
+            if loan.due_day not in nights:
+                nights[loan.due_day] = self._bank.day_after(loan.due_on(month.ordinal - loan.first_month))
+            self._look_at(loan, nights[loan.due_day])
+            self._plan(loan, month)
+
+    def _plan(self, loan: BookLoan, month: Month) -> None:
+        after = next_status(self._dice, loan, month.ordinal)
+        if after == PAID_OFF:
+            loan.term = month.ordinal - loan.first_month + 1
+        for step in plan(loan, month, after, self._dice.draws(loan.number, month.ordinal)):
+            self._steps.setdefault(step.day, []).append((loan, step))
+        loan.status = after
+
+    def _look_at(self, loan: BookLoan, night: int) -> None:
+        self._nights.setdefault(night, set()).add(loan.number)
+
+    def _look_again(self, loan: BookLoan) -> None:
+        """Look at a loan in the next night, unless nothing was and nothing has become overdue."""
+        if loan.reported or loan.stale:
+            self._look_at(loan, self.today + 1)
 
     # -- the night ----------------------------------------------------------------------------------------------------
 
@@ -138,21 +207,24 @@ class _Run:
         moved = BusinessDateAdvanced(lender_id=LENDER, business_date=as_of)
         advanced = Sent(f"{LENDER}/{self._seed}/{as_of}/business-date", _at(as_of, MIDNIGHT), moved)
         self.sent[NIGHT].insert(0, advanced)
-        self.ledger = {}
-        for loan in self._loans:
-            oldest = None if loan.closed else loan.oldest_unpaid()
-            if (oldest is not None and oldest < as_of) or (not loan.closed and (loan.reported or loan.stale)):
-                self._report(loan, as_of)
+        for number in sorted(self._nights.pop(self.today, ())):
+            self._look(self._loans[number], as_of)
+
+    def _look(self, loan: BookLoan, as_of: date) -> None:
+        loan.charge(as_of)
+        unpaid = () if loan.closed else loan.unpaid(as_of)
+        if unpaid:
+            self.ledger[loan.loan_id] = sum(each.principal + each.interest + each.penalty + each.fee for each in unpaid)
+        else:
+            self.ledger.pop(loan.loan_id, None)
+        if not loan.closed and (unpaid != loan.reported or loan.stale):
+            loan.reported, loan.stale = unpaid, False
+            self._report(loan, as_of)
 
     def _report(self, loan: BookLoan, as_of: date) -> None:
-        loan.charge(as_of)
-        unpaid = loan.unpaid(as_of)
-        if unpaid:
-            self.ledger[loan.loan_id] = loan.owed(as_of)
-        if unpaid == (loan.reported or ()) and not loan.stale:
-            return
-        loan.reported, loan.stale = unpaid, False
         self._introduce(loan, as_of)
+        if not loan.term:
+            look_ahead(self._dice, loan, self._month)
         snapshot = LoanOverdue(
             lender_id=LENDER,
             loan_id=loan.loan_id,
@@ -160,7 +232,7 @@ class _Run:
             as_of=as_of,
             posting_cut_off=_at(as_of, MIDNIGHT),
             currency=CURRENCY,
-            instalments=unpaid,
+            instalments=loan.reported,
             outstanding=loan.outstanding(),
             product=loan.product,
             portfolio=PORTFOLIO,
@@ -170,52 +242,38 @@ class _Run:
 
     # -- the day ------------------------------------------------------------------------------------------------------
 
-    def _day_of(self, loan: BookLoan, today: date, tomorrow: date) -> None:
-        oldest = loan.oldest_unpaid()
-        if oldest is None or oldest >= tomorrow + EARLY:
-            return
-        if self._ends_otherwise(loan, oldest, today):
-            return
-        if self._dice.happens(_chance(loan, oldest, today, tomorrow), loan.number, today, "pays"):
-            due = loan.owed(max(tomorrow, oldest + timedelta(days=1)))
-            self._pay(loan, oldest, today, self._part_of(loan, due, today))
+    def _take(self, loan: BookLoan, step: Step, today: date) -> None:
+        if step.does is Does.IS_WRITTEN_OFF:
+            self._close(loan, ClosingReason.WRITTEN_OFF, today)
+        elif step.does is Does.SETTLES:
+            offer = loan.outstanding() * (40 + self._dice.number(31, loan.number, today, "offer")) // 100
+            self._pay(loan, step, today, max(offer, 1))
+            if not loan.closed:
+                self._close(loan, ClosingReason.SETTLED, today)
+        elif amount := _amount(loan, step):
+            self._pay(loan, step, today, amount)
 
-    def _part_of(self, loan: BookLoan, due: int, today: date) -> int:
-        if not self._dice.happens(loan.temper.partial, loan.number, today, "pays in part"):
-            return due
-        return max(due * (20 + self._dice.number(61, loan.number, today, "part")) // 100, 1)
-
-    def _pay(self, loan: BookLoan, oldest: date, today: date, amount: int) -> None:
-        slot = 1 + self._dice.number(3, loan.number, today, "slot")
-        posted_at = _at(today, OPENS_AT[slot]) + timedelta(
-            minutes=self._dice.number(170, loan.number, today, "minute"),
-            seconds=self._dice.number(60, loan.number, today, "second"),
-        )
-        settling_unknown = self._dice.happens(SETTLING_UNKNOWN, loan.number, today, "settling unknown")
-        told_on, told_in = self._told(loan, today, slot)
+    def _pay(self, loan: BookLoan, step: Step, today: date, amount: int) -> None:
+        draws = self._dice.draws(loan.number, today, "payment")
+        slot = 1 + draws.number(3)
+        posted_at = _at(today, OPENS_AT[slot]) + timedelta(minutes=draws.number(170), seconds=draws.number(60))
         payment = PaymentPosted(
             lender_id=LENDER,
             loan_id=loan.loan_id,
-            party_id=self._party(loan) if told_on == self.today else loan.party_id,
+            party_id=self._party(loan) if step.told == self.today else loan.party_id,
             payment_id=f"{loan.loan_id}/{today}",
             amount=amount,
             currency=CURRENCY,
             posted_at=posted_at,
-            settled_due_on=None if settling_unknown else oldest,
+            settled_due_on=None if draws.happens(SETTLING_UNKNOWN) else loan.due_on(loan.oldest),
         )
         loan.pay(amount)
-        self._send_at(told_on, told_in, f"{loan.loan_id}/{today}/payment", posted_at, payment)
-        if loan.oldest_unpaid() is None:
+        self._look_again(loan)
+        self._send_at(step.told, slot, f"{loan.loan_id}/{today}/payment", posted_at, payment)
+        if loan.oldest == loan.term:
             self._close(loan, ClosingReason.PAID, today)
-        elif self._dice.happens(TAKEN_BACK, loan.number, today, "taken back"):
-            on = told_on + 1 + self._dice.number(5, loan.number, today, "taken back after")
-            self._reversals.setdefault(on, []).append((loan, payment))
-
-    def _told(self, loan: BookLoan, today: date, slot: int) -> tuple[int, int]:
-        """The day and slot in which a payment is told: now, or days late."""
-        if not self._dice.happens(TOLD_LATE, loan.number, today, "told late"):
-            return self.today, slot
-        return self.today + 1 + self._dice.number(3, loan.number, today, "told after"), slot
+        elif step.taken_back:
+            self._reversals.setdefault(step.taken_back, []).append((loan, payment))
 
     def _take_back(self, loan: BookLoan, payment: PaymentPosted, today: date) -> None:
         reversed_at = _at(today, REVERSED_AT) + timedelta(minutes=self._dice.number(100, loan.number, today, "minute"))
@@ -232,22 +290,12 @@ class _Run:
         )
         loan.pay(-payment.amount)
         loan.stale = True
+        self._look_again(loan)
         self._send(3, payment.payment_id, "reversal", reversed_at, reversal)
-
-    def _ends_otherwise(self, loan: BookLoan, oldest: date, today: date) -> bool:
-        """Whether the bank gives a loan up today, or takes less than is owed for all of it."""
-        days = (today - oldest).days
-        if days > WRITTEN_OFF_AFTER and self._dice.happens(WRITTEN_OFF, loan.number, today, "written off"):
-            self._close(loan, ClosingReason.WRITTEN_OFF, today)
-        elif days > SETTLED_AFTER and self._dice.happens(SETTLED, loan.number, today, "settled"):
-            offer = loan.outstanding() * (40 + self._dice.number(31, loan.number, today, "offer")) // 100
-            self._pay(loan, oldest, today, max(offer, 1))
-            if not loan.closed:
-                self._close(loan, ClosingReason.SETTLED, today)
-        return loan.closed
 
     def _close(self, loan: BookLoan, reason: ClosingReason, today: date) -> None:
         loan.closed = True
+        self._look_again(loan)
         closed_at = _at(today, ENDED_AT)
         closing = LoanClosed(
             lender_id=LENDER,
@@ -269,17 +317,13 @@ class _Run:
     def _introduce(self, loan: BookLoan, today: date) -> None:
         if loan.party_id not in self._known:
             self._known.add(loan.party_id)
-            self._introduced.append(loan.party_id)
             self._send_profile(loan.party_id, today, "introduced")
-
-    def _update_debtors(self, today: date) -> None:
-        for party in self._introduced:
-            if self._dice.happens(NEW_PHONE, party, today, "new phone"):
-                self._send_profile(party, today, "new phone")
 
     def _send_profile(self, party: str, today: date, why: str) -> None:
         updated_at = _at(today, OPENS_AT[1]) + timedelta(minutes=self._dice.number(60, party, today, why))
         self._send(1, f"{party}/{today}", why.replace(" ", "-"), updated_at, profile(self._dice, party, updated_at))
+        new_phone = self.today + 1 + self._dice.number(NEW_PHONE_WITHIN, party, today, "new phone")
+        self._phones.setdefault(new_phone, []).append(party)
 
     # -- sending ----------------------------------------------------------------------------------------------------
 
@@ -301,13 +345,12 @@ class _Run:
             self._later.setdefault((day, slot), []).append(sent)
 
 
-def _chance(loan: BookLoan, oldest: date, today: date, tomorrow: date) -> int:
-    """The chance, in ten-thousandths, that something is paid on a loan today."""
-    if oldest >= tomorrow:
-        return loan.temper.early
-    if oldest >= today:
-        return loan.temper.in_time
-    return next(chance for days, chance in loan.temper.late if (today - oldest).days < days)
+def _amount(loan: BookLoan, step: Step) -> int:
+    """What a payment comes to: nothing where all of it has been paid before."""
+    if step.percent:
+        left = loan.whole(step.target) - loan.partly if step.target == loan.oldest else 0
+        return left * step.percent // 100
+    return loan.owed_until(step.target)
 
 
 def _at(day: date, hour: time) -> datetime:
