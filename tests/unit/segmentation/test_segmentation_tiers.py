@@ -63,6 +63,8 @@ C, A, W, R = DelinquencyCause, Ability, Willingness, OutcomeResult
         pytest.param({"cause": C.WILFUL_DEFAULT}, 1, "high", "wilful default", id="wilful default is high at once"),
         pytest.param({"cause": C.OTHER}, 5, "low", "nothing speaks against", id="another cause says nothing"),
         pytest.param({"result": R.HARDSHIP_CLAIMED}, 95, "low", "hardship claimed", id="hardship claimed is low"),
+        pytest.param({"result": R.REFUSED}, 30, "low", "nothing speaks against", id="a refusal at first"),
+        pytest.param({"result": R.REFUSED}, 31, "high", "refuses to speak", id="a refusal later is high"),
         pytest.param(
             {"cause": C.WILFUL_DEFAULT, "result": R.HARDSHIP_CLAIMED}, 5, "high", "wilful default",
             id="wilful default, as judged, goes before what is claimed",
