@@ -60,6 +60,27 @@ def test_a_share_that_is_off_by_a_hundredth_would_be_seen() -> None:
     assert not within(arms.count("ladder"), len(arms), 6600)
 
 
+@pytest.mark.parametrize(
+    ("place", "arm"),
+    [(0, "ladder"), (6499, "ladder"), (6500, "timetable"), (9499, "timetable"), (9500, "hold_out"), (9999, "hold_out")],
+)
+def test_an_arm_holds_just_the_places_of_its_share(place: int, arm: str) -> None:
+    assert EXPERIMENT.arm_at(place).name == arm
+
+
+def test_an_arm_without_a_share_is_given_to_nobody() -> None:
+    closed = next_version(0, 10_000, 0)
+    assert {closed.arm_at(place).name for place in (0, 1, 9999)} == {"timetable"}
+
+
+def test_a_hold_out_whose_case_has_a_strategy_that_is_no_longer_kept_is_not_held_out_again() -> None:
+    play = opened(18, debtor_id=HOLD_OUT)
+    newer = replace(PLAYBOOK.strategies[0], version=2)
+    play.handlers = handlers(replace(PLAYBOOK, strategies=(newer, PLAYBOOK.strategies[1])))
+    play.hears(paid(case(18, oldest=DUE_ON + timedelta(10))), 2)
+    assert (play.treatment.strategy, play.treatment.strategy_version) == ("s2_ladder", 2)
+
+
 def test_another_experiment_draws_anew() -> None:
     other = replace(EXPERIMENT, name="another")
     both = sum(
