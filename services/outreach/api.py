@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.outreach.plans import commands, store
 from services.outreach.plans.domain.rows import CaseStatus, Channel, HoldSource, PlanState, StepState, VisitState
+from shared.contracts.reasons import REASON_LENGTH, REASON_PATTERN
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import Connection
@@ -27,9 +28,7 @@ HoldId = Annotated[
     ),
 ]
 Code = Annotated[str | None, Query(max_length=64, pattern="^[0-9A-Za-z_.:-]+$")]
-Reason = Annotated[
-    str, StringConstraints(min_length=1, max_length=commands.REASON_LENGTH, pattern=commands.REASON_PATTERN)
-]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=REASON_LENGTH, pattern=REASON_PATTERN)]
 
 
 class _View(BaseModel):

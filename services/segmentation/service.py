@@ -4,8 +4,9 @@ from functools import partial
 from pathlib import Path
 
 from services.segmentation import api
-from services.segmentation.handlers import Segmenter
-from services.segmentation.store import LAYOUT, StageDue
+from services.segmentation.commands import OverrideTier
+from services.segmentation.handlers.segmenter import Segmenter
+from services.segmentation.store import LAYOUT, ReviewDue, StageDue
 from services.segmentation.strategies import load_playbook
 from shared.contracts import intake, outreach, segmentation
 from shared.service import ActorKind, Service
@@ -34,8 +35,15 @@ def declare(_settings: Settings) -> Service:
                     intake.PaymentPosted: decide.answer_payment,
                     intake.PaymentReversed: decide.answer_reversal,
                     outreach.HoldReleased: decide.answer_release,
+                    outreach.OutcomeRecorded: decide.hear_outcome,
+                    outreach.PromiseMade: decide.hear_promise,
+                    outreach.PromiseKept: decide.hear_kept,
+                    outreach.PromiseBroken: decide.hear_broken,
                     StageDue: decide.enter_stage,
+                    ReviewDue: decide.review,
+                    OverrideTier: decide.override,
                 },
+                commands={"override-tier": OverrideTier},
                 keeps_history=True,
             ),
         ),

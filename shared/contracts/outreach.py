@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from shared.contracts.envelope import Fact
+from shared.contracts.envelope import CurrencyCode, Fact, MinorUnits
 from shared.contracts.segmentation import Channel
 
 TOPIC = "outreach.events"
@@ -32,6 +32,52 @@ class StepState(StrEnum):
     ASSIGNED = "assigned"
     UNASSIGNED = "unassigned"
     REFERRED = "referred"
+
+
+class OutcomeResult(StrEnum):
+    """How a contact ended."""
+
+    RIGHT_PARTY_REACHED = "right_party_reached"
+    THIRD_PARTY_REACHED = "third_party_reached"
+    REFUSED = "refused"
+    WRONG_NUMBER = "wrong_number"
+    NO_ANSWER = "no_answer"
+    PROMISED = "promised"
+    DISPUTED = "disputed"
+    HARDSHIP_CLAIMED = "hardship_claimed"
+    ASKED_FOR_ANOTHER_TIME = "asked_for_another_time"
+    OPTED_OUT = "opted_out"
+
+
+class DelinquencyCause(StrEnum):
+    """Why a person says, or is judged, to be overdue."""
+
+    UNKNOWN = "unknown"
+    UNEMPLOYMENT = "unemployment"
+    ILLNESS = "illness"
+    INCOME_DELAYED = "income_delayed"
+    BUSINESS_TROUBLE = "business_trouble"
+    OVERLOOKED = "overlooked"
+    IN_DISPUTE = "in_dispute"
+    WILFUL_DEFAULT = "wilful_default"
+    OTHER = "other"
+
+
+class Ability(StrEnum):
+    """How far a person can pay."""
+
+    UNKNOWN = "unknown"
+    ABLE = "able"
+    LIMITED = "limited"
+    UNABLE = "unable"
+
+
+class Willingness(StrEnum):
+    """Whether a person wants to pay."""
+
+    UNKNOWN = "unknown"
+    WILLING = "willing"
+    UNWILLING = "unwilling"
 
 
 class PlannedStep(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -204,6 +250,43 @@ class HoldReleased(Fact, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
+class OutcomeRecorded(Fact, frozen=True, kw_only=True, gc=False):
+    """What came of a contact, and what it taught about the person; "unknown" teaches nothing."""
+
+    contact_id: str
+    channel: Channel
+    result: OutcomeResult
+    reason_code: DelinquencyCause = DelinquencyCause.UNKNOWN
+    ability: Ability = Ability.UNKNOWN
+    willingness: Willingness = Willingness.UNKNOWN
+    recorded_by: str
+
+
+class Promise(Fact, frozen=True, kw_only=True, gc=False):
+    """A sum that a person has promised to pay by a day."""
+
+    promise_id: str
+    amount: MinorUnits
+    currency: CurrencyCode
+    promised_on: date
+
+
+class PromiseMade(Promise, frozen=True, kw_only=True, gc=False):
+    """A promise stands from now on; `promised_on` is the day by which it is to be paid."""
+
+
+class PromiseKept(Promise, frozen=True, kw_only=True, gc=False):
+    """What was promised has been paid."""
+
+    paid_amount: MinorUnits
+
+
+class PromiseBroken(Promise, frozen=True, kw_only=True, gc=False):
+    """The day has passed, and less than what was promised has been paid."""
+
+    paid_amount: MinorUnits
+
+
 FACTS: Mapping[str, type[Fact]] = {
     "outreach.plan-started.v1": PlanStarted,
     "outreach.plan-stopped.v1": PlanStopped,
@@ -219,6 +302,10 @@ FACTS: Mapping[str, type[Fact]] = {
     "outreach.legal-referred.v1": LegalReferred,
     "outreach.hold-placed.v1": HoldPlaced,
     "outreach.hold-released.v1": HoldReleased,
+    "outreach.outcome-recorded.v1": OutcomeRecorded,
+    "outreach.promise-made.v1": PromiseMade,
+    "outreach.promise-kept.v1": PromiseKept,
+    "outreach.promise-broken.v1": PromiseBroken,
 }
 
 ALLOCATION_FACTS: Mapping[str, type[Fact]] = {

@@ -21,6 +21,14 @@ class Channel(StrEnum):
     LEGAL_REFERRAL = "legal_referral"
 
 
+class Tier(StrEnum):
+    """How a person is to be treated: low is soft, medium advises, high prepares legal means."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why: the rule that decided, the version of its file, and the inputs that it saw."""
 
@@ -47,17 +55,36 @@ class CaseSegmented(Fact, frozen=True, kw_only=True, gc=False):
     explanation: Explanation
 
 
+class TierAssigned(Fact, frozen=True, kw_only=True, gc=False):
+    """The person has come into another tier; `segment` is their place in the matrix of ability and willingness."""
+
+    tier: Tier
+    previous_tier: Tier | None
+    segment: str
+    explanation: Explanation
+
+
 class TreatmentAssigned(Fact, frozen=True, kw_only=True, gc=False):
-    """What the strategy prescribes; the envelope's `case_version` is the case that it was computed from."""
+    """What is prescribed; the envelope's `case_version` is the case that it was computed from.
+
+    `strategy` is followed by a colon and the tier where the steps are those of a tier, and by another word where there
+    are none: a treatment without steps means that nobody is to be contacted, and its explanation says why. `experiment`
+    and `arm` are what the person was assigned by chance, empty where nothing was.
+    """
 
     stage: str
     strategy: str
     strategy_version: int
     steps: tuple[TreatmentStep, ...]
     explanation: Explanation
+    experiment: str = ""
+    experiment_version: int = 0
+    arm: str = ""
+    tier: Tier | None = None
 
 
 FACTS: Mapping[str, type[Fact]] = {
     "segmentation.case-segmented.v1": CaseSegmented,
+    "segmentation.tier-assigned.v1": TierAssigned,
     "segmentation.treatment-assigned.v1": TreatmentAssigned,
 }

@@ -115,6 +115,7 @@ def described(name: str, data: str) -> str:
 
 _WORDS: Mapping[str, Sequence[str]] = {
     "segmentation.case-segmented": ("stage",),
+    "segmentation.tier-assigned": ("tier",),
     "segmentation.treatment-assigned": ("stage",),
     "outreach.plan-started": ("stage",),
     "outreach.plan-stopped": ("reason",),

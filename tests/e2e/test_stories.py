@@ -26,6 +26,9 @@ from tests.e2e.invariants import broken
 from tests.e2e.system import System
 
 BANK = "demo-bank"
+CHAMPION = "party-2"
+"""A person to whom the ladder of S2 falls; in the timetable or the hold-out the steps would be others."""
+
 NIGHT, MORNING, EVENING = time(6, 0), time(9, 0), time(23, 0)
 
 
@@ -37,7 +40,7 @@ def at(text: str, hour: time) -> datetime:
     return datetime.combine(day(text), hour, CHINA)
 
 
-def overdue(as_of: str, *due: tuple[str, int], loan: str = "loan-1", party: str = "party-1") -> LoanOverdue:
+def overdue(as_of: str, *due: tuple[str, int], loan: str = "loan-1", party: str = CHAMPION) -> LoanOverdue:
     """A snapshot of the night: (due date, amount) of what is unpaid."""
     unpaid = [Instalment(number=n, due_on=day(on), principal=amount) for n, (on, amount) in enumerate(due, 1)]
     return LoanOverdue(
@@ -46,7 +49,7 @@ def overdue(as_of: str, *due: tuple[str, int], loan: str = "loan-1", party: str 
     )  # fmt: skip
 
 
-def paid(on: str, amount: int, hour: time = MORNING, *, loan: str = "loan-1", party: str = "party-1") -> PaymentPosted:
+def paid(on: str, amount: int, hour: time = MORNING, *, loan: str = "loan-1", party: str = CHAMPION) -> PaymentPosted:
     return PaymentPosted(
         lender_id=BANK, loan_id=loan, party_id=party, payment_id=f"{loan}/{on}", amount=amount, currency="CNY",
         posted_at=at(on, hour),
@@ -112,7 +115,11 @@ async def story(database_of: DatabaseOf, blank_database: BlankDatabase) -> Async
     assert wrong == {}
 
 
-EARLY = ["segmentation.case-segmented EARLY", "segmentation.treatment-assigned EARLY (stage entered)"]
+EARLY = [
+    "segmentation.case-segmented EARLY",
+    "segmentation.tier-assigned low",
+    "segmentation.treatment-assigned EARLY (stage entered)",
+]
 
 
 async def opened_early(story: Story) -> None:
@@ -155,6 +162,7 @@ async def test_a_reversal_resumes_what_the_payment_had_stopped(story: Story) -> 
         "intake.payment-reversed",
         "intake.case-reopened",
         "segmentation.case-segmented EARLY",
+        "segmentation.tier-assigned low",
         "segmentation.treatment-assigned EARLY (payment reversed)",
         "segmentation.treatment-assigned EARLY (case reopened)",
     ]
@@ -218,6 +226,7 @@ async def test_two_loans_of_one_debtor_are_one_case_that_stands_where_the_worse_
     assert await story.night("03-03", second) == [
         "intake.case-updated",
         "segmentation.case-segmented PRE_LEGAL",
+        "segmentation.tier-assigned medium",
         "segmentation.treatment-assigned PRE_LEGAL (stage entered)",
     ]
     assert await story.act("03-03", time(7, 0)) == [
@@ -228,6 +237,7 @@ async def test_two_loans_of_one_debtor_are_one_case_that_stands_where_the_worse_
     assert await story.act("03-03", MORNING, paid("03-03", 5000, loan="loan-2")) == [
         "intake.payment-posted",
         "segmentation.case-segmented EARLY",
+        "segmentation.tier-assigned low",
         "segmentation.treatment-assigned EARLY (payment posted)",
         "outreach.plan-stopped payment posted",
     ]
@@ -260,6 +270,7 @@ async def test_a_loan_known_only_by_its_id_waits_for_its_debtor_and_then_needs_n
     assert await story.night("03-24", overdue("03-24", ("03-22", 1000), **nobody)) == [
         "intake.case-reopened",
         "segmentation.case-segmented REMIND",
+        "segmentation.tier-assigned low",
         "segmentation.treatment-assigned REMIND (case reopened)",
     ]
 
@@ -268,6 +279,7 @@ async def test_a_crew_is_sent_and_withdrawn_when_a_payment_comes_first(story: St
     assert await story.night("03-02", overdue("03-02", ("01-28", 1000))) == [
         "intake.case-opened",
         "segmentation.case-segmented PRE_LEGAL",
+        "segmentation.tier-assigned medium",
         "segmentation.treatment-assigned PRE_LEGAL (stage entered)",
     ]
     assert await story.act("03-02", time(7, 0)) == ["outreach.plan-started PRE_LEGAL"]
@@ -289,6 +301,7 @@ async def test_a_case_goes_to_legal_and_its_payment_ends_the_matter_and_the_hold
     assert await story.night("03-04", overdue("03-04", ("01-01", 80_000))) == [
         "intake.case-opened",
         "segmentation.case-segmented LEGAL_OR_PLAN",
+        "segmentation.tier-assigned medium",
         "segmentation.treatment-assigned LEGAL_OR_PLAN (stage entered)",
     ]
     assert await story.act("03-04", time(7, 0)) == ["outreach.plan-started LEGAL_OR_PLAN"]

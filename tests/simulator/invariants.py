@@ -5,53 +5,27 @@ counted, since a rule that looked at nothing proves nothing.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from services.analytics.domain.rows import DebtorRecord
 from services.analytics.service import HANDLERS
 from services.analytics.store.layout import LAYOUT
-from services.intake.connectors.sending import CHINA
-from services.outreach.contacts.domain.rows import ContactState
-from services.outreach.contacts.red_lines import Entry, Sent, Stop, counted
 from shared.contracts import catalogue, core_banking
 from shared.contracts.envelope import Event, Moment
 from shared.messaging.broker import Lane
 from shared.messaging.frames import records_of
-from shared.messaging.memory_database import MemoryDatabase
 from tests.simulator.bank import GARBAGE, Book
 from tests.simulator.bank import Event as Said
+from tests.simulator.contact_invariants import caps_are_kept, contacts_are_once, ledger_is_true, no_red_line
+from tests.simulator.looking import Found, Look
 from tests.simulator.universe import Universe
 
-TALKS_A_DAY = 3
 TELLERS = ("intake", "segmentation", "outreach", "legal")
 
-
-class Look(NamedTuple):
-    """What a rule looks at."""
-
-    universe: Universe
-    book: Book
-
-    def of(self, service: str) -> MemoryDatabase:
-        """A service's database."""
-        return self.universe.databases[service].content
-
-    def rows(self, service: str, table: str) -> Iterator[tuple[str, Any, Any]]:
-        """Owner, key and row of each row of a table."""
-        for (owner, key), (_, row) in self.of(service).rows.get(table, {}).items():
-            yield owner, key, row
-
-    def one(self, service: str, table: str) -> dict[str, Any]:
-        """The rows of a table that holds at most one per owner."""
-        return {owner: row for owner, _, row in self.rows(service, table)}
-
-
-Found = Iterable[tuple[str, bool]]
-"""What was looked at, and whether it is as it should be."""
 
 Rule = Callable[[Look], Found]
 
@@ -123,72 +97,6 @@ def _garbage_is_buried(look: Look) -> Found:
     letters = [letter for letter in buried if letter.lane.topic == core_banking.TOPIC]
     garbage = [each for each in look.book.said if isinstance(each, Said) and each.what.startswith(GARBAGE)]
     yield f"{len(letters)} letters of {len(garbage)} bad events", len(letters) == len(garbage)
-
-
-# -- contacts ----------------------------------------------------------------------------------------------------------
-
-
-def _contacts_are_once(look: Look) -> Found:
-    """A step has one contact at most that is not known to have reached nobody, and people were reached once."""
-    contacts = look.universe.contacts()
-    live = Counter(row.idempotency_key for row in contacts if row.state is not ContactState.NOT_MADE)
-    for key, times in live.items():
-        yield f"22 {key} has {times} contacts", times == 1
-    for key, times in Counter(each.key for each in look.universe.provider.taken).items():
-        yield f"23 {key} was sent {times} times", times == 1
-
-
-def _ledger_is_true(look: Look) -> Found:
-    """What the ledger says of a contact is what the provider knows."""
-    sent = {each.permit_id for each in look.universe.provider.taken}
-    for row in look.universe.contacts():
-        made = row.contact_id in sent
-        what = f"{row.contact_id} is {row.state}, sent: {made}, tries {row.tries}, lookups {row.lookups}"
-        yield what, row.state is ContactState.UNKNOWN or made == (row.state is ContactState.MADE)
-
-
-def _no_red_line(look: Look) -> Found:
-    """The product's own count of its red lines, which shares nothing with its gate."""
-    history = enumerate(row for row in look.of("outreach").history)
-    events = [(place, row.type, row.debtor_id, msgspec.json.decode(row.data)) for place, row in history]
-    order = {data["contact_id"]: place for place, name, _, data in events if name == "outreach.contact-permitted.v1"}
-    stops = [
-        Stop(debtor_id, data["plan_number"], place)
-        for place, name, debtor_id, data in events
-        if name == "outreach.plan-stopped.v1"
-    ]
-    ledger = [
-        Entry(
-            contact_id=row.contact_id,
-            debtor_id=owner,
-            plan_number=row.plan_number,
-            step_number=row.step_number,
-            key=row.idempotency_key,
-            state=row.state,
-            order=order[row.contact_id],
-            permitted_at=row.permitted_at,
-            expires_at=row.expires_at,
-            zone="Asia/Shanghai",
-        )
-        for owner, _, row in look.rows("outreach", "contact")
-    ]
-    sent = [
-        Sent(each.key, each.permit_id, each.debtor_id, each.channel, each.taken_at)
-        for each in look.universe.provider.taken
-    ]
-    for line, times in counted(ledger, sent, stops).items():
-        yield f"27 {line}: {times}", times == 0
-
-
-def _caps_are_kept(look: Look) -> Found:
-    """No debtor is talked with more than three times on a day."""
-    talks = Counter(
-        (each.debtor_id, each.taken_at.astimezone(CHINA).date())
-        for each in look.universe.provider.taken
-        if each.outcome in {"connected", "conversation"}
-    )
-    for of, times in talks.items():
-        yield f"26 {of} was talked with {times} times", times <= TALKS_A_DAY
 
 
 # -- intake: what was said, once --------------------------------------------------------------------------------------
@@ -418,10 +326,10 @@ RULES: Sequence[tuple[Rule, str, bool]] = (
     (_history_is_published, "9 what is kept is what is told", True),
     (_nothing_waits, "nothing waits", False),
     (_garbage_is_buried, "1 bad events are buried", False),
-    (_contacts_are_once, "22, 23 contacts are made once", True),
-    (_ledger_is_true, "24 the ledger is true", True),
-    (_no_red_line, "25, 27 no red line is crossed", True),
-    (_caps_are_kept, "26 caps are kept", True),
+    (contacts_are_once, "22, 23 contacts are made once", True),
+    (ledger_is_true, "24 the ledger is true", True),
+    (no_red_line, "25, 27 no red line is crossed", True),
+    (caps_are_kept, "26 caps are kept", True),
     (_bases, "1 snapshots and closings are applied", False),
     (_payments, "1 payments are applied", False),
     (_versions, "13 versions are dense", True),

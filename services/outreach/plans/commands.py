@@ -5,12 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-REASON_PATTERN = r"^[A-Za-z][A-Za-z ,'\-]*$"
-"""Plain words: without digits a reason can hold neither a phone nor an identity number, which facts must not carry."""
-
-REASON_LENGTH = 64
-
-Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_LENGTH, pattern=REASON_PATTERN)]
+from shared.contracts.reasons import Reason
 
 
 class PlaceHold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

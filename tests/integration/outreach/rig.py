@@ -1,8 +1,12 @@
-"""Outreach on a real database, run turn by turn: what each kind of actor commits, and what it tells."""
+"""A service on a real database, run turn by turn: what each kind of actor commits, and what it tells."""
 
+import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+import httpx
 
 from services.outreach.service import declare
 from shared.contracts import catalogue
@@ -24,13 +28,14 @@ LENDER = "demo-bank"
 
 @dataclass
 class Actor:
-    """One kind of actor of outreach, with all its numbers, one turn at a time."""
+    """One kind of actor (of outreach, unless said otherwise), with all its numbers, one turn at a time."""
 
     kind: ActorKind
     store: PostgresStore
     now: datetime = datetime(2026, 3, 1, 16, tzinfo=UTC)
     standings: dict[int, Standing] = field(default_factory=dict)
     events: int = 0
+    service: str = "outreach"
 
     async def take(self) -> None:
         """Acquire every actor of the kind."""
@@ -86,12 +91,21 @@ class Actor:
         return await self._turn(Batch({}, commands=100))
 
     async def _turn(self, batch: Batch) -> list[Event[Any]]:
-        turned = await Turn("outreach", self.kind, self.store, SETTINGS.vault).run(self.standings, batch, self.now)
+        turned = await Turn(self.service, self.kind, self.store, SETTINGS.vault).run(self.standings, batch, self.now)
         assert turned.failures == []
         assert turned.counts["buried"] == 0
         self.standings = turned.standings
         records = [record for facts in turned.facts for record in records_of("rig", facts)]
         return [event for record in records if (event := catalogue.decode(record.value)) is not None]
+
+
+async def answered(lane: Actor, request: Awaitable[httpx.Response]) -> httpx.Response:
+    """Let the lane apply commands until the request has its answer."""
+    task = asyncio.ensure_future(request)
+    while not task.done():
+        await lane.commands()
+        await asyncio.sleep(0)
+    return task.result()
 
 
 def names(told: list[Event[Any]]) -> list[str]:

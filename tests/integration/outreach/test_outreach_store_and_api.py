@@ -1,6 +1,5 @@
 """Outreach on a real database: a case becomes a plan, a visit and a hold, each can be read, and a payment stops all."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -19,7 +18,7 @@ from shared.messaging.layout import Layout, Table
 from shared.messaging.postgres_store import PostgresStore
 from shared.messaging.rows import columns_of
 from tests.conftest import DatabaseOf
-from tests.integration.outreach.rig import ALLOCATOR, LANE, LENDER, MONDAY, SERVICE, SETTINGS, Actor, names
+from tests.integration.outreach.rig import ALLOCATOR, LANE, LENDER, MONDAY, SERVICE, SETTINGS, Actor, answered, names
 from tests.unit.outreach.play import case, payment, treatment
 
 ANNA, BERTA = "a" * 32, "b" * 32
@@ -185,15 +184,6 @@ async def test_a_hold_is_placed_asked_for_again_and_lifted_over_rest(
     twice = await answered(lane, client.post(release, json={"reason": "agreed"}, headers={"Idempotency-Key": "k3"}))
     assert (twice.status_code, twice.json()["detail"]) == (409, "the hold was lifted already")
     assert names(await lane.wait(minutes=2)) == ["PlanStarted"]
-
-
-async def answered(lane: Actor, request: Awaitable[httpx.Response]) -> httpx.Response:
-    """Let the lane apply commands until the request has its answer."""
-    task = asyncio.ensure_future(request)
-    while not task.done():
-        await lane.commands()
-        await asyncio.sleep(0)
-    return task.result()
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,16 @@ import pytest
 from services.segmentation.service import declare
 from services.segmentation.store import LAYOUT, DebtorFile, StageDue
 from shared.contracts.envelope import Event, Moment
-from shared.contracts.intake import CaseOpened, CaseStatus, CaseSummary, LoanSummary
+from shared.contracts.intake import BusinessDateAdvanced, CaseOpened, CaseStatus, CaseSummary, LoanSummary
+from shared.contracts.outreach import DelinquencyCause, OutcomeRecorded, OutcomeResult, PromiseMade
+from shared.contracts.segmentation import Channel
 from shared.http.app import close, create_app
 from shared.http.database import engine_of
 from shared.messaging.postgres_store import PostgresStore
 from shared.messaging.store import Change, Effects
 from shared.settings import Settings
 from tests.conftest import DatabaseOf
+from tests.integration.outreach.rig import Actor, answered, names
 
 SETTINGS = Settings.demo()
 SERVICE = declare(SETTINGS)
@@ -24,20 +27,24 @@ ON = date(2026, 3, 9)
 AT = datetime(2026, 3, 9, 9, tzinfo=UTC)
 
 
-def opened(debtor_id: str, days_past_due: int) -> DebtorFile:
-    """The file of a debtor whose case was just opened, as the handlers leave it."""
+def case_of(debtor_id: str, days_past_due: int) -> CaseSummary:
+    """A case so many days past due."""
     due_on = ON - timedelta(days_past_due)
     loan = LoanSummary(
         loan_id="L1", product="loan", portfolio="p", currency="CNY", past_due=1, outstanding=2, oldest_due_on=due_on,
         scheme="s", bucket="b",
     )  # fmt: skip
-    case = CaseSummary(
+    return CaseSummary(
         case_id=f"case of {debtor_id}", status=CaseStatus.OPEN, opened_on=ON, business_date=ON, oldest_due_on=due_on,
         jurisdiction="CN", district="D", loans=(loan,),
     )  # fmt: skip
+
+
+def opened(debtor_id: str, days_past_due: int) -> DebtorFile:
+    """The file of a debtor whose case was just opened, as the handlers leave it."""
     event = Event(
         id="e1", type="t", lender_id="bank", debtor_id=debtor_id, case_version=1, occurred_at=AT, recorded_at=AT,
-        data=CaseOpened(case=case),
+        data=CaseOpened(case=case_of(debtor_id, days_past_due)),
     )  # fmt: skip
     file, _ = SERVICE.actors[0].handlers[CaseOpened](LAYOUT.empty(debtor_id), event, Moment(AT, ON))
     assert isinstance(file, DebtorFile)
@@ -119,6 +126,7 @@ async def test_a_debtor_can_be_read_with_the_explanation(store: PostgresStore, c
     assert body == {
         "debtor_id": "d1", "lender_id": "bank", "case_id": "case of d1", "case_version": 1, "status": "open",
         "oldest_due_on": "2026-03-01", "stage": "EARLY", "entered_on": "2026-03-09", "next_stage_on": "2026-03-19",
+        "tier": "low",
         "strategy": "s2_ladder", "strategy_version": 1, "enrolled_on": "2026-03-09", "decided_for": 1,
         "decided_on": "2026-03-09",
     }  # fmt: skip
@@ -170,21 +178,117 @@ async def test_wrong_questions_get_a_problem_that_names_the_field(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_the_data_in_force_can_be_read(client: httpx.AsyncClient) -> None:
+async def test_the_strategies_can_be_read_with_versions_dates_and_steps(client: httpx.AsyncClient) -> None:
     stages = (await client.get("/v1/stages")).json()
-    assert [stage["name"] for stage in stages["stages"]] == list(stages_of_strategy(await client.get("/v1/strategies")))
     assert stages["stages"][-1] == {"name": "NPL", "first_day": 91, "last_day": None}
+    strategies = (await client.get("/v1/strategies")).json()
+    assert [(one["id"], one["version"], one["effective_from"]) for one in strategies] == [
+        ("s2_ladder", 1, "2000-01-01"),
+        ("s3_timetable", 1, "2000-01-01"),
+    ]
+    names = [stage["name"] for stage in stages["stages"]]
+    assert [list(one["stages"]) for one in strategies] == [names, names]
+    assert [list(one["stages"]["PRE_LEGAL"]) for one in strategies] == [["everybody"], ["low", "medium", "high"]]
 
 
-def stages_of_strategy(answer: httpx.Response) -> dict[str, object]:
-    """The steps by stage of the one strategy."""
-    (strategy,) = answer.json()
-    assert (strategy["id"], strategy["version"], strategy["effective_from"]) == ("s2_ladder", 1, "2000-01-01")
-    stages: dict[str, object] = strategy["stages"]
-    return stages
+async def test_the_experiments_and_the_tiers_can_be_read(client: httpx.AsyncClient) -> None:
+    (experiment,) = (await client.get("/v1/experiments")).json()
+    assert sum(arm["share"] for arm in experiment["arms"]) == 10_000
+    assert (experiment["champion"], experiment["arms"][2]["strategy"]) == ("ladder", None)
+    assert experiment["hold_out"] == {"last_day_past_due": 17, "last_day_since_opening": 21}
+    tiers = (await client.get("/v1/tiers")).json()
+    assert (tiers["rules"][-1]["tier"], len(tiers["matrix"])) == ("low", 12)
 
 
-@pytest.mark.parametrize("path", ["/v1/debtors", "/v1/debtors/d1", "/v1/stages", "/v1/strategies"])
+async def test_the_assignment_of_a_debtor_explains_itself(store: PostgresStore, client: httpx.AsyncClient) -> None:
+    await save(store, (LAYOUT.empty("d2"), opened("d2", 8)))
+    found = (await client.get("/v1/debtors/d2/assignment")).json()
+    assert (found["experiment"], found["experiment_version"], found["arm"]) == ("s2_against_s3", 1, "timetable")
+    assert found["arm_explanation"]["rule"] == "s2_against_s3.yaml: timetable"
+    assert 6500 <= int(found["arm_explanation"]["inputs"]["place"]) < 9500
+    assert (found["strategy"], found["tier"], found["segment"]) == ("s3_timetable:low", "low", "ask")
+    assert found["tier_explanation"]["rule"] == "tiers.yaml: nothing speaks against"
+    assert (found["known"], found["promises"], found["override"]) == (None, [], None)
+
+
+ANNA = "d2"
+
+
+@pytest.fixture
+async def lane(store: PostgresStore) -> Actor:
+    """Segmentation's lanes, with a case of Anna's that is eight days past due."""
+    actor = Actor(SERVICE.actors[0], store, now=AT, service="segmentation")
+    await actor.take()
+    await actor.hear(BusinessDateAdvanced(business_date=ON))
+    await actor.hear(CaseOpened(case=case_of(ANNA, 8)), ANNA, 1)
+    return actor
+
+
+async def test_staff_set_a_tier_asked_for_twice_and_its_end_comes_by_itself(
+    lane: Actor, client: httpx.AsyncClient
+) -> None:
+    path, body = f"/v1/debtors/{ANNA}/tier", {"tier": "high", "reason": "evidence was found", "until": "2026-03-12"}
+    answer = await answered(lane, client.post(path, json=body, headers={"Idempotency-Key": "k1"}))
+    assert answer.status_code == 201
+    assert answer.json() == {"tier": "high", "previous_tier": "low", "strategy": "s3_timetable:high"}
+    again = await client.post(path, json=body, headers={"Idempotency-Key": "k1"})
+    assert again.json() == answer.json()
+    found = (await client.get(f"/v1/debtors/{ANNA}/assignment")).json()
+    assert found["override"] == {
+        "tier": "high", "reason": "evidence was found", "placed_by": "operator/demo operator",
+        "placed_on": "2026-03-09", "until": "2026-03-12",
+    }  # fmt: skip
+    assert found["next_review_on"] == "2026-03-12"
+    assert await lane.hear(BusinessDateAdvanced(business_date=date(2026, 3, 12))) == []
+    assert names(await lane.wait(minutes=1)) == ["TierAssigned", "TreatmentAssigned"]
+
+
+async def test_what_contacts_and_promises_said_is_stored_and_shown(lane: Actor, client: httpx.AsyncClient) -> None:
+    said = OutcomeRecorded(
+        contact_id="k1", channel=Channel.PHONE, result=OutcomeResult.PROMISED,
+        reason_code=DelinquencyCause.BUSINESS_TROUBLE, recorded_by="operator/ann",
+    )  # fmt: skip
+    assert names(await lane.hear(said, ANNA)) == ["TierAssigned", "TreatmentAssigned"]
+    made = PromiseMade(promise_id="p1", amount=1, currency="CNY", promised_on=date(2026, 3, 20))
+    assert names(await lane.hear(made, ANNA)) == ["TreatmentAssigned"]
+    found = (await client.get(f"/v1/debtors/{ANNA}/assignment")).json()
+    assert (found["tier"], found["strategy"]) == ("medium", "s3_timetable:promise")
+    assert (found["known"]["cause"], found["known"]["recorded_on"]) == ("business_trouble", "2026-03-09")
+    assert found["promises"] == [{"promise_id": "p1", "promised_on": "2026-03-20", "ends_on": "2026-03-24"}]
+
+
+@pytest.mark.parametrize(
+    ("debtor", "changes", "field", "status"),
+    [
+        pytest.param(ANNA, {"tier": "top"}, "tier", 422, id="a tier that is none"),
+        pytest.param(ANNA, {"reason": "call 13800138000"}, "reason", 422, id="a reason with a number in it"),
+        pytest.param(ANNA, {"until": "soon"}, "until", 422, id="an end that is no date"),
+        pytest.param(ANNA, {"until": None}, "until", 422, id="no end"),
+        pytest.param(ANNA, {"until": "2026-03-09"}, "until", 409, id="an end that the books have reached"),
+        pytest.param("nobody", {}, None, 404, id="a debtor nobody has heard of"),
+    ],
+)
+async def test_a_tier_that_is_refused_names_the_field(
+    lane: Actor, client: httpx.AsyncClient, debtor: str, changes: dict[str, object], field: str | None, status: int
+) -> None:
+    body = {"tier": "high", "reason": "evidence was found", "until": "2026-03-12"} | changes
+    request = client.post(f"/v1/debtors/{debtor}/tier", json=body, headers={"Idempotency-Key": "k1"})
+    answer = await answered(lane, request)
+    assert (answer.status_code, answer.json().get("field")) == (status, field)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/debtors",
+        "/v1/debtors/d1",
+        "/v1/debtors/d1/assignment",
+        "/v1/stages",
+        "/v1/strategies",
+        "/v1/experiments",
+        "/v1/tiers",
+    ],
+)
 async def test_only_operators_and_supervisors_may_read(client: httpx.AsyncClient, path: str) -> None:
     statuses = {}
     for caller in SETTINGS.tokens:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
+import msgspec
 import pytest
 
 from services.outreach.plans.domain.rows import StepDue
@@ -64,6 +65,36 @@ def test_a_treatment_that_knows_a_payment_may_arrive_before_it() -> None:
     assert play.tell(treatment("INTENSIVE"), 2) == []
     assert play.tell(payment(), 2) == ["plan 1 stopped: payment posted, cancelled [1, 2]"]
     assert play.wait(minutes=2) == ["plan 2 started: INTENSIVE"]
+
+
+NOTHING = msgspec.structs.replace(treatment("INTENSIVE", version=2), steps=())
+
+
+def test_a_treatment_without_steps_stops_what_runs_at_once_and_nothing_takes_its_place() -> None:
+    play = Play().started()
+    assert play.tell(NOTHING, 1) == ["plan 1 stopped: nobody is to be contacted, cancelled [1, 2]"]
+    assert play.wait(days=90) == []
+    assert play.tell(payment(), 2) == []
+    assert play.tell(NOTHING, 2) == []
+    assert play.wait(days=90) == []
+    assert play.tell(treatment(), 2) == []
+    assert play.wait(minutes=2) == ["plan 2 started: EARLY"]
+
+
+def test_a_case_that_begins_with_a_treatment_without_steps_has_no_plan() -> None:
+    play = Play()
+    play.tell(intake.CaseOpened(case=case()), 1)
+    assert play.tell(NOTHING, 1) == []
+    assert play.wait(days=90) == []
+    assert (play.state.plans, play.state.plan_due) == ({}, None)
+
+
+def test_a_treatment_without_steps_withdraws_the_crew_that_has_yet_to_go() -> None:
+    play = Play().started(assigned=VISIT)
+    play.wait(days=2)
+    play.tell(SCHEDULED)
+    assert play.tell(NOTHING, 1) == ["plan 1 stopped: nobody is to be contacted, cancelled [3]"]
+    assert [visit.state for visit in play.state.visits.values()] == ["withdrawn"]
 
 
 @pytest.mark.parametrize("first", ["the payment", "the treatment"])

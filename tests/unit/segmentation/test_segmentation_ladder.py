@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.segmentation.domain import Ladder, Stage, days_past_due
+from services.segmentation.domain.ladder import Ladder, Stage, days_past_due
 from services.segmentation.strategies import load_ladder, load_playbook
 from shared.data_files import WrongDataError
 

@@ -1,150 +1,53 @@
 """Dated plays: what segmentation tells as a case grows older, is paid, cured, opened again, and closed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from services.segmentation.domain import Playbook
-from services.segmentation.handlers import Segmenter
-from services.segmentation.service import declare
-from services.segmentation.store import LAYOUT, DebtorFile, StageDue
+from services.segmentation.domain.playbook import Playbook
+from services.segmentation.store import LAYOUT, StageDue
 from services.segmentation.strategies import load_playbook
-from shared.contracts import intake, outreach
-from shared.contracts.envelope import Event, Fact, Moment, Told, derived_id
-from shared.contracts.intake import CaseStatus, CaseSummary, Disposition, LoanSummary
-from shared.contracts.segmentation import CaseSegmented, TreatmentAssigned
-from shared.service import Handler
-from shared.settings import Settings
-
-DUE_ON = date(2026, 3, 1)
-SETTINGS = Settings.demo()
-
-
-def handlers(playbook: Playbook | None = None) -> dict[type, Handler]:
-    """The declared handlers, bound to another playbook where one is given."""
-    declared = dict(declare(SETTINGS).actors[0].handlers)
-    if playbook is None:
-        return declared
-    other = Segmenter(playbook)
-    return {kind: getattr(other, handler.__name__) for kind, handler in declared.items()}
-
-
-@dataclass
-class Play:
-    """One debtor's lane: applies facts in order, moves the business date, and claims what is due."""
-
-    handlers: dict[type, Handler] = field(default_factory=handlers)
-    on: date = date.min
-    file: DebtorFile = field(default_factory=lambda: LAYOUT.empty("d1"))
-    count: int = 0
-
-    def hears(self, fact: Fact, version: int = 0) -> list[str]:
-        """Apply a fact with its case version; give what was told, in short."""
-        return self._applied(fact, version)
-
-    def day(self, days_past_due: int) -> list[str]:
-        """Let the business date come on which the first due date is that many days past."""
-        self.on = DUE_ON + timedelta(days_past_due)
-        due = self.file.due
-        if due is None or due.due_on > self.on:
-            return []
-        self.file = replace(self.file, due=None)
-        return self._applied(due, 0)
-
-    def _applied(self, data: Fact | StageDue, version: int) -> list[str]:
-        self.count += 1
-        instant = datetime.combine(max(self.on, DUE_ON), time(9), UTC)
-        event = Event(
-            id=derived_id("play", self.count), type="t", lender_id="bank", debtor_id="d1", case_version=version,
-            occurred_at=instant, recorded_at=instant, data=data,
-        )  # fmt: skip
-        before = self.file
-        self.file, told = self.handlers[type(data)](self.file, event, Moment(instant, self.on))
-        again = self.handlers[type(data)](before, event, Moment(instant, self.on))
-        assert again == (self.file, told), "a handler gives the same answer to the same question"
-        self.told: Sequence[Told] = told
-        return [short(one) for one in told]
-
-    @property
-    def treatment(self) -> TreatmentAssigned:
-        """The treatment among what was told last."""
-        return next(one.data for one in self.told if isinstance(one.data, TreatmentAssigned))
-
-
-def short(told: Told) -> str:
-    """What was told, in few words: kind, stage, and the case version that it was computed from."""
-    fact = told.data
-    if isinstance(fact, CaseSegmented):
-        return f"segmented {fact.previous_stage or '-'} > {fact.stage} v{told.case_version}"
-    assert isinstance(fact, TreatmentAssigned)
-    return f"treatment {fact.stage} v{told.case_version}"
-
-
-def case(
-    days: int, *, status: CaseStatus = CaseStatus.OPEN, oldest: date | None = DUE_ON, ended: Disposition | None = None
-) -> CaseSummary:
-    """A case as it stands `days` after the first due date."""
-    loan = LoanSummary(
-        loan_id="L1", product="loan", portfolio="p", currency="CNY", past_due=0 if oldest is None else 120_000,
-        outstanding=900_000, oldest_due_on=oldest, scheme="s", bucket="b",
-    )  # fmt: skip
-    return CaseSummary(
-        case_id="c1", status=status, opened_on=DUE_ON, business_date=DUE_ON + timedelta(days), oldest_due_on=oldest,
-        jurisdiction="CN", district="D", loans=(loan,), disposition=ended,
-    )  # fmt: skip
-
-
-def cured(days: int) -> CaseSummary:
-    """A case of which nothing is past due any more."""
-    return case(days, status=CaseStatus.CURED, oldest=None)
-
-
-def paid(after: CaseSummary) -> intake.PaymentPosted:
-    """A payment, with the case as it stands after it."""
-    at = datetime(2026, 3, 9, tzinfo=UTC)
-    return intake.PaymentPosted(
-        case=after, loan_id="L1", payment_id="p1", amount=5_000, currency="CNY", posted_at=at
-    )  # fmt: skip
-
-
-def reversed_payment(after: CaseSummary) -> intake.PaymentReversed:
-    """A payment taken back, with the case as it stands after it."""
-    at = datetime(2026, 3, 9, tzinfo=UTC)
-    return intake.PaymentReversed(
-        case=after, loan_id="L1", payment_id="p1", amount=5_000, currency="CNY", reversed_at=at
-    )  # fmt: skip
-
-
-RELEASED = outreach.HoldReleased(hold_id="h", reason="over")
-
-
-def opened(days: int, playbook: Playbook | None = None) -> Play:
-    """A play in which the case was opened so many days past due, as version 1."""
-    play = Play(handlers(playbook))
-    play.day(days)
-    play.hears(intake.CaseOpened(case=case(days)), 1)
-    return play
+from shared.contracts import intake
+from shared.contracts.envelope import Fact
+from shared.contracts.intake import CaseStatus
+from shared.contracts.segmentation import CaseSegmented
+from tests.unit.segmentation.play import (
+    DUE_ON,
+    LADDER,
+    RELEASED,
+    Play,
+    case,
+    cured,
+    ended,
+    handlers,
+    opened,
+    paid,
+    reversed_payment,
+)
 
 
 def test_from_overdue_through_every_stage_by_date_alone() -> None:
     play = Play()
     play.day(3)
-    assert play.hears(intake.CaseOpened(case=case(3)), 1) == ["segmented - > REMIND v1", "treatment REMIND v1"]
+    assert play.hears(intake.CaseOpened(case=case(3)), 1) == [
+        "segmented - > REMIND v1",
+        "tier - > low",
+        "treatment REMIND v1",
+    ]
     assert play.day(5) == []
     assert play.day(6) == ["segmented REMIND > EARLY v1", "treatment EARLY v1"]
     assert play.day(18) == ["segmented EARLY > INTENSIVE v1", "treatment INTENSIVE v1"]
-    assert play.day(31) == ["segmented INTENSIVE > PRE_LEGAL v1", "treatment PRE_LEGAL v1"]
+    assert play.day(31) == ["segmented INTENSIVE > PRE_LEGAL v1", "tier low > medium", "treatment PRE_LEGAL v1"]
     assert play.day(61) == ["segmented PRE_LEGAL > LEGAL_OR_PLAN v1", "treatment LEGAL_OR_PLAN v1"]
-    assert play.day(91) == ["segmented LEGAL_OR_PLAN > NPL v1", "treatment NPL v1"]
+    assert play.day(91) == ["segmented LEGAL_OR_PLAN > NPL v1", "tier medium > high", "treatment NPL v1"]
     assert play.day(2_000) == []
     assert play.file.due is None
 
 
 def test_days_that_nobody_worked_are_caught_up_in_one_step() -> None:
     play = opened(3)
-    assert play.day(40) == ["segmented REMIND > PRE_LEGAL v1", "treatment PRE_LEGAL v1"]
+    assert play.day(40) == ["segmented REMIND > PRE_LEGAL v1", "tier low > medium", "treatment PRE_LEGAL v1"]
     assert play.file.due == StageDue(DUE_ON + timedelta(61), "bank")
 
 
@@ -158,10 +61,10 @@ def test_overdue_then_a_part_payment_then_cured_then_overdue_again_then_closed()
     assert play.day(31) == []
     assert play.hears(intake.CaseReopened(case=case(40, oldest=DUE_ON + timedelta(31))), 5) == [
         "segmented - > EARLY v5",
+        "tier - > low",
         "treatment EARLY v5",
     ]
-    ended = case(41, status=CaseStatus.CLOSED, oldest=None, ended=Disposition.PAID)
-    assert play.hears(intake.CaseClosed(case=ended), 6) == []
+    assert play.hears(intake.CaseClosed(case=ended(41)), 6) == []
     assert (play.file.assignment, play.file.enrolment, play.file.due) == (None, None, None)
 
 
@@ -195,7 +98,7 @@ def test_overdue_then_a_part_payment_then_cured_then_overdue_again_then_closed()
         pytest.param(
             intake.DelinquencyRangeChanged(case=case(31)),
             2,
-            ["segmented EARLY > PRE_LEGAL v2", "treatment PRE_LEGAL v2"],
+            ["segmented EARLY > PRE_LEGAL v2", "tier low > medium", "treatment PRE_LEGAL v2"],
             id="a case fact may run ahead of the business date of the lane",
         ),
         pytest.param(
@@ -232,7 +135,7 @@ def test_what_an_open_case_in_early_answers(fact: Fact, version: int, told: list
 def test_a_debtor_without_a_case_is_told_nothing(fact: Fact) -> None:
     play = Play()
     assert play.hears(fact, 0) == []
-    assert play.file == LAYOUT.empty("d1")
+    assert play.file == LAYOUT.empty(LADDER)
 
 
 def test_a_treatment_after_a_stop_always_carries_the_version_of_the_stop() -> None:
@@ -272,11 +175,15 @@ def test_a_case_on_its_due_date_waits_for_the_first_stage() -> None:
     play.day(0)
     assert play.hears(intake.CaseOpened(case=case(0)), 1) == []
     assert play.hears(RELEASED) == []
-    assert play.day(1) == ["segmented - > REMIND v1", "treatment REMIND v1"]
+    assert play.day(1) == ["segmented - > REMIND v1", "tier - > low", "treatment REMIND v1"]
 
 
 def test_a_lane_that_heard_no_business_date_goes_by_that_of_the_case() -> None:
-    assert Play().hears(intake.CaseOpened(case=case(6)), 1) == ["segmented - > EARLY v1", "treatment EARLY v1"]
+    assert Play().hears(intake.CaseOpened(case=case(6)), 1) == [
+        "segmented - > EARLY v1",
+        "tier - > low",
+        "treatment EARLY v1",
+    ]
 
 
 def test_every_decision_explains_itself() -> None:
@@ -290,7 +197,8 @@ def test_every_decision_explains_itself() -> None:
     why = play.treatment.explanation
     assert (why.rule, why.version) == ("s2_ladder.yaml: INTENSIVE", "1")
     stage = "INTENSIVE 18 to 30 (stages.yaml, version 1)"
-    assert why.inputs == seen | {"stage": stage, "because": "stage entered"}
+    tier = "low (tiers.yaml: nothing speaks against, version 1)"
+    assert why.inputs == seen | {"stage": stage, "tier": tier, "because": "stage entered"}
     assert play.file.assignment is not None
     assert play.file.assignment.explanation == why
     play.hears(paid(case(18)), 2)
@@ -301,7 +209,7 @@ def two_versions() -> Playbook:
     """The shipped playbook and a second version of its strategy, in effect since before the plays."""
     shipped = load_playbook()
     second = replace(shipped.strategies[0], version=2, effective_from=date(2026, 1, 1), file="second.yaml")
-    return Playbook(shipped.ladder, (*shipped.strategies, second))
+    return replace(shipped, strategies=(*shipped.strategies, second))
 
 
 def test_the_first_strategy_stays_through_a_cure_and_ends_with_the_case() -> None:

@@ -1,4 +1,4 @@
-"""The strategy as data: what ships is the ladder of source S2, and a file that contradicts itself is refused."""
+"""Strategies as data: the ladder of source S2 and the timetable of S3; what contradicts itself is refused."""
 
 import shutil
 from datetime import date
@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from services.segmentation.domain.ladder import Ladder
+from services.segmentation.domain.strategy import Strategy
+from services.segmentation.domain.tiers import Tier
 from services.segmentation.strategies import FOLDER, load_playbook
+from shared.contracts.segmentation import Channel
 from shared.data_files import WrongDataError
 
 SHIPPED = (FOLDER / "strategies" / "s2_ladder.yaml").read_text("utf-8")
@@ -16,7 +20,9 @@ SHIPPED = (FOLDER / "strategies" / "s2_ladder.yaml").read_text("utf-8")
 def folder(tmp_path: Path) -> Path:
     """A copy of the shipped data, to be spoilt."""
     shutil.copy(FOLDER / "stages.yaml", tmp_path)
-    shutil.copytree(FOLDER / "strategies", tmp_path / "strategies")
+    shutil.copy(FOLDER / "tiers.yaml", tmp_path)
+    for name in ("strategies", "experiments"):
+        shutil.copytree(FOLDER / name, tmp_path / name)
     return tmp_path
 
 
@@ -34,8 +40,75 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_the_ladder_of_s2(stage: str, ladder: list[tuple[str, int]]) -> None:
-    (strategy,) = load_playbook().strategies
-    assert [(str(step.channel), step.after_days) for step in strategy.steps[stage]] == ladder
+    (strategy,) = [one for one in load_playbook().strategies if one.name == "s2_ladder"]
+    for tier in Tier:
+        steps = strategy.prescribes(stage, tier)
+        assert [(str(step.channel), step.after_days) for step in steps] == ladder
+        assert strategy.label(stage, tier) == "s2_ladder"
+
+
+def timetable() -> tuple[Ladder, Strategy]:
+    playbook = load_playbook()
+    return playbook.ladder, next(one for one in playbook.strategies if one.name == "s3_timetable")
+
+
+def reached(channels: set[str], tier: Tier, *, templates: str = "") -> int:
+    """The first day past due on which the timetable does that for a case that goes through every stage."""
+    ladder, strategy = timetable()
+    return min(
+        stage.first_day + step.after_days
+        for stage in ladder.stages
+        for step in strategy.prescribes(stage.name, tier)
+        if step.channel in channels and step.template.startswith(templates)
+    )
+
+
+def channels(tier: Tier, *, until: int) -> set[str]:
+    """All channels that the timetable uses for a tier in stages that begin by that day past due."""
+    ladder, strategy = timetable()
+    stages = [stage.name for stage in ladder.stages if stage.first_day <= until]
+    return {str(step.channel) for stage in stages for step in strategy.prescribes(stage, tier)}
+
+
+@pytest.mark.parametrize("tier", list(Tier))
+def test_the_timetable_of_s3_makes_a_first_contact_by_day_5_by_phone_or_sms(tier: Tier) -> None:
+    assert reached({"sms", "phone"}, tier) <= 5
+    assert reached(set(Channel), tier) == reached({"sms", "phone"}, tier)
+
+
+@pytest.mark.parametrize("tier", list(Tier))
+def test_the_timetable_offers_an_interview_early_enough_for_day_30(tier: Tier) -> None:
+    assert reached({"phone"}, tier, templates="interview_offer") <= 20
+    if tier is not Tier.LOW:
+        assert reached({"visit"}, tier, templates="interview_as_agreed") <= 30
+
+
+@pytest.mark.parametrize(
+    ("tier", "day"),
+    [
+        pytest.param(Tier.MEDIUM, 55, id="medium: after advice and a plan"),
+        pytest.param(Tier.HIGH, 45, id="high: with evidence, a fortnight after the notice"),
+    ],
+)
+def test_the_timetable_asks_for_the_legal_decision_before_day_60(tier: Tier, day: int) -> None:
+    assert reached({"legal_referral"}, tier) == day
+
+
+def test_the_timetable_refers_nobody_with_a_temporary_cause_before_day_61() -> None:
+    assert channels(Tier.LOW, until=31) == {"sms", "phone", "email"}
+    assert reached({"legal_referral"}, Tier.LOW) > 60
+
+
+def test_the_timetable_sends_the_legal_notice_to_those_alone_who_do_not_cooperate() -> None:
+    ladder, strategy = timetable()
+    noticed = {
+        tier
+        for tier in Tier
+        for stage in ladder.stages
+        for step in strategy.prescribes(stage.name, tier)
+        if step.template == "legal_notice"
+    }
+    assert noticed == {Tier.HIGH}
 
 
 @pytest.mark.parametrize(
@@ -91,6 +164,38 @@ def test_a_wrong_strategy_is_refused_in_one_line_that_names_file_and_place(
     assert str(refused.value) == f"s2_ladder.yaml: {line}"
 
 
+TIMETABLE = (FOLDER / "strategies" / "s3_timetable.yaml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        pytest.param(
+            "    low:\n", "    steps:\n", "EARLY: steps are either for everybody or by tier", id="both at once"
+        ),
+        pytest.param(
+            "channel: phone, after_days: 2, template: plan_call",
+            "channel: phone, after_days: 9, template: plan_call",
+            "EARLY low step 2: after_days is below that of the step before",
+            id="days that go back, in one tier",
+        ),
+    ],
+)
+def test_a_wrong_tier_of_a_strategy_is_refused_with_its_name(folder: Path, old: str, new: str, line: str) -> None:
+    (folder / "strategies" / "s3_timetable.yaml").write_text(TIMETABLE.replace(old, new, 1), "utf-8")
+    with pytest.raises(WrongDataError) as refused:
+        load_playbook(folder)
+    assert str(refused.value) == f"s3_timetable.yaml: {line}"
+
+
+def test_a_tier_that_is_left_out_is_refused(folder: Path) -> None:
+    start, end = TIMETABLE.index("    low:\n"), TIMETABLE.index("    medium:\n")
+    (folder / "strategies" / "s3_timetable.yaml").write_text(TIMETABLE[:start] + TIMETABLE[end:], "utf-8")
+    with pytest.raises(WrongDataError) as refused:
+        load_playbook(folder)
+    assert str(refused.value) == "s3_timetable.yaml: EARLY low: the stage has no steps"
+
+
 def test_a_stage_without_steps_is_refused(folder: Path) -> None:
     (folder / "strategies" / "s2_ladder.yaml").write_text(SHIPPED[: SHIPPED.index("  - stage: NPL")], "utf-8")
     with pytest.raises(WrongDataError) as refused:
@@ -112,8 +217,8 @@ def test_a_stage_without_steps_is_refused(folder: Path) -> None:
             id="a newer version that is not in effect later",
         ),
         pytest.param(
-            {"version: 1": "version: 2", "id: s2_ladder": "id: other"},
-            "s2_ladder_2.yaml: other beside s2_ladder: only one strategy can be in effect",
+            {"id: s2_ladder": "id: zz_other"},
+            "s2_ladder_2.yaml: zz_other beside s2_ladder: no experiment chooses between them",
             id="two strategies, and nothing to choose between them",
         ),
     ],
@@ -123,13 +228,15 @@ def test_versions_that_contradict_each_other_are_refused(folder: Path, changes: 
     for old, new in changes.items():
         text = text.replace(old, new, 1)
     (folder / "strategies" / "s2_ladder_2.yaml").write_text(text, "utf-8")
+    (folder / "strategies" / "s3_timetable.yaml").unlink()
+    (folder / "experiments" / "s2_against_s3.yaml").unlink()
     with pytest.raises(WrongDataError) as refused:
         load_playbook(folder)
     assert str(refused.value) == line
 
 
 def test_no_strategy_at_all_is_refused(folder: Path) -> None:
-    (folder / "strategies" / "s2_ladder.yaml").unlink()
+    shutil.rmtree(folder / "strategies")
     with pytest.raises(WrongDataError, match=r"^strategies: there is not a single strategy$"):
         load_playbook(folder)
 
@@ -145,4 +252,4 @@ def test_no_strategy_at_all_is_refused(folder: Path) -> None:
 def test_a_new_case_gets_the_newest_version_in_effect(folder: Path, on: date, version: int) -> None:
     newer = SHIPPED.replace("version: 1", "version: 2", 1).replace("2000-01-01", "2026-03-01", 1)
     (folder / "strategies" / "s2_ladder_2.yaml").write_text(newer, "utf-8")
-    assert load_playbook(folder).for_new_case(on).version == version
+    assert load_playbook(folder).newest("s2_ladder", on).version == version

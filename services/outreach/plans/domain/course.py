@@ -41,6 +41,7 @@ class StopReason(StrEnum):
     HOLD = "hold placed"
     QUARANTINE = "debtor quarantined"
     TREATMENT = "treatment changed"
+    NO_STEPS = "nobody is to be contacted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,9 @@ def is_same(one: Treatment | Plan, other: Treatment | Plan) -> bool:
 
 
 def may_plan(state: DebtorPlans) -> bool:
-    """Whether the treatment held is to become a plan, and nothing stands against it."""
+    """Whether the treatment held is to become a plan: it has steps, and nothing stands against it."""
     held, guard = state.treatment, state.guard
-    if held is None or guard is None or held.plan_number:
+    if held is None or guard is None or held.plan_number or not held.steps:
         return False
     return held.case_version >= guard.stop_version and not obstacle(state)
 

@@ -14,6 +14,7 @@ from services.outreach.plans.domain.course import (
     refusal_of,
     started,
     stopped,
+    without_visits,
 )
 from services.outreach.plans.domain.rows import (
     Channel,
@@ -35,13 +36,19 @@ from shared.service import Rejected
 
 
 def on_treatment(state: DebtorPlans, event: Event[segmentation.TreatmentAssigned], now: Moment) -> Decision:
-    """Hold the treatment unless it comes too late; a plan is made of it a moment later. Raises Rejected."""
+    """Hold the treatment unless it comes too late; a plan is made of it a moment later. Raises Rejected.
+
+    A treatment without steps asks that nobody be contacted: what is queued ends at once, and nothing takes its place.
+    """
     refusal = refusal_of(state, event.case_version)
     if refusal:
         return replace(state, refused=(*state.refused, RefusedTreatment(refusal))), ()
     guard = guard_of(state, event.lender_id)
     state = accepted(replace(state, guard=guard), _treatment(event.data, event.case_version))
-    return arranged(state, now.instant), ()
+    if event.data.steps:
+        return arranged(state, now.instant), ()
+    state, what = stopped(state, StopReason.NO_STEPS, now.instant)
+    return arranged(without_visits(state, now.business_date), now.instant), stop_told(state, what)
 
 
 def _treatment(assigned: segmentation.TreatmentAssigned, case_version: int) -> Treatment:

@@ -1,0 +1,1 @@
+"""Facts in, decisions out: each case's stage, tier and treatment."""
