@@ -22,6 +22,12 @@ def contacts_are_once(look: Look) -> Found:
         yield f"23 {key} was sent {times} times", times == 1
 
 
+def permits_are_used_once(look: Look) -> Found:
+    """No permit is shown to the provider twice."""
+    for permit, times in look.universe.provider.presented.items():
+        yield f"24 {permit} was shown {times} times", times == 1
+
+
 def ledger_is_true(look: Look) -> Found:
     """What the ledger says of a contact is what the provider knows."""
     sent = {each.permit_id for each in look.universe.provider.taken}

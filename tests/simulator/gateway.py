@@ -4,6 +4,7 @@ Whatever it takes has reached a person: what it took, when and under which permi
 ledger is held.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,10 +19,14 @@ SIGNER = Signer(bytes(32))
 
 @dataclass(eq=False)
 class Provider:
-    """The provider's side. `reached` is called with each message that reaches a person, before it is kept."""
+    """The provider's side. `reached` is called with each message that has reached a person.
+
+    presented: how often each permit was shown.
+    """
 
     takes_once: bool
     reached: Callable[[Message], None] = print
+    presented: Counter[str] = field(default_factory=Counter)
     taken: list[Taken] = field(default_factory=list)
 
     async def take(self, taken: Taken) -> Taken:
@@ -51,6 +56,7 @@ class SimulatedGateway:
 
     async def send(self, message: Message) -> Receipt:
         """Arrive after whatever befalls the process meanwhile, and be judged by the provider's clock."""
+        self.provider.presented[message.contact_id] += 1
         return await self.process.step("gateway.send", lambda: self._send(message), message)  # type: ignore[no-any-return]
 
     def _send(self, message: Message) -> Any:

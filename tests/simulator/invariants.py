@@ -20,7 +20,13 @@ from shared.messaging.broker import Lane
 from shared.messaging.frames import records_of
 from tests.simulator.bank import GARBAGE, Book
 from tests.simulator.bank import Event as Said
-from tests.simulator.contact_invariants import caps_are_kept, contacts_are_once, ledger_is_true, no_red_line
+from tests.simulator.contact_invariants import (
+    caps_are_kept,
+    contacts_are_once,
+    ledger_is_true,
+    no_red_line,
+    permits_are_used_once,
+)
 from tests.simulator.looking import Found, Look
 from tests.simulator.universe import Universe
 
@@ -198,6 +204,9 @@ def _plans(look: Look) -> Found:
             f"{owner} is {guards[owner].status}, held {owner in held}",
             (guards[owner].status == "open" and owner not in held),
         )
+    for owner, _, plan in look.rows("outreach", "plan"):
+        stale = plan.state == "active" and plan.case_version < guards[owner].stop_version
+        yield f"{owner} runs a plan of version {plan.case_version}, stopped at {guards[owner].stop_version}", not stale
     for owner, treatment in look.one("outreach", "treatment").items():
         yield f"{owner} is due", owner not in due or treatment.plan_number == 0
 
@@ -327,6 +336,7 @@ RULES: Sequence[tuple[Rule, str, bool]] = (
     (_nothing_waits, "nothing waits", False),
     (_garbage_is_buried, "1 bad events are buried", False),
     (contacts_are_once, "22, 23 contacts are made once", True),
+    (permits_are_used_once, "24 permits are used once", True),
     (ledger_is_true, "24 the ledger is true", True),
     (no_red_line, "25, 27 no red line is crossed", True),
     (caps_are_kept, "26 caps are kept", True),

@@ -18,6 +18,7 @@ from shared.messaging.publisher import Publisher
 from shared.messaging.store import Effects, Standing
 from shared.messaging.turn import Turn
 from shared.messaging.worker import Worker
+from tests.simulator import contact_mutants
 from tests.simulator.faults import FAULTS, INSIDE, Fault
 from tests.simulator.parts import SimulatedTransaction, append
 
@@ -27,7 +28,7 @@ class Mutant:
     """One safeguard less; `points` are the crash points whose faults show it."""
 
     name: str
-    change: Callable[[], Sequence[tuple[type, str, Any]]]
+    change: Callable[[], Sequence[tuple[Any, str, Any]]]
     points: frozenset[str]
 
     @contextmanager
@@ -193,4 +194,9 @@ MUTANTS: Sequence[Mutant] = (
     Mutant("re-emit only the hole", _reemit_only_the_hole, frozenset({"11"})),
     Mutant("two writers per lane", _two_writers_per_lane, frozenset({"7", "8", "13"})),
     Mutant("a rollback that keeps state", _rollback_keeps_state, frozenset({"2", "9"})),
+    Mutant("resend an unknown contact", contact_mutants.resend_an_unknown_contact, frozenset({"23 unanswered"})),
+    Mutant("forget the reservation", contact_mutants.forget_the_reservation, frozenset({"24 after", "23 not taken"})),
+    Mutant("SENDING after the call", contact_mutants.sending_after_the_call, frozenset({"24 after", "3"})),
+    Mutant("permit reused", contact_mutants.permit_reused, frozenset({"23 not taken"})),
+    Mutant("stale treatment accepted", contact_mutants.stale_treatment_accepted, frozenset({"7", "10", "13"})),
 )

@@ -54,21 +54,25 @@ def _permitted(state: DebtorPlans, step: Step, wanted: Wanted, rules: Rules, ver
     tries = course.tries_of(state.contacts.values(), wanted.idempotency_key) + 1
     granted = course.granted(wanted, rules, verdict, tries, now.instant)
     state = with_step(_with(state, granted, now.instant), step, StepState.SENDING, "", now.instant)
-    payload = outreach.ContactPermitted(
+    return state, (told(state, permitted(granted)),)
+
+
+def permitted(granted: Contact) -> outreach.ContactPermitted:
+    """A contact's permit, as it is told and then used."""
+    return outreach.ContactPermitted(
         contact_id=granted.contact_id,
-        plan_number=step.plan_number,
-        step_number=step.step_number,
+        plan_number=granted.plan_number,
+        step_number=granted.step_number,
         channel=granted.channel,
         template=granted.template,
         purpose=granted.purpose,
         idempotency_key=granted.idempotency_key,
-        tries=tries,
+        tries=granted.tries,
         permitted_at=granted.permitted_at,
         expires_at=granted.expires_at,
         pack=granted.pack,
         pack_version=granted.pack_version,
     )
-    return state, (told(state, payload),)
 
 
 def _denied(state: DebtorPlans, step: Step, wanted: Wanted, rules: Rules, verdict: Verdict, now: Moment) -> Decision:
