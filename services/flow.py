@@ -22,7 +22,7 @@ FLOW = (
     Stop(
         "outreach",
         "lane",
-        ("intake.events", "segmentation.events", "legal.events", "outreach.allocations"),
+        ("intake.events", "intake.profiles", "segmentation.events", "legal.events", "outreach.allocations"),
         "outreach.events",
     ),
     Stop("outreach", "allocator", ("outreach.events",), "outreach.allocations"),

@@ -15,6 +15,7 @@ from services.outreach.plans.domain.window import Window
 from services.outreach.plans.handlers import cases, holds, steps, treatments
 from services.outreach.plans.store import LAYOUT as PLANS
 from services.outreach.plans.store import read_windows
+from shared import profiles
 from shared.contracts import intake, legal, outreach, quarantine, segmentation
 from shared.service import ActorKind, Service
 from shared.settings import Settings
@@ -34,7 +35,7 @@ def _lane(windows: Mapping[str, Window]) -> ActorKind:
     """Plans: by debtor."""
     return ActorKind(
         name="lane",
-        inputs=(intake.TOPIC, segmentation.TOPIC, legal.TOPIC, outreach.ALLOCATIONS),
+        inputs=(intake.TOPIC, intake.PROFILES, segmentation.TOPIC, legal.TOPIC, outreach.ALLOCATIONS),
         output=outreach.TOPIC,
         layout=PLANS,
         handlers={
@@ -46,6 +47,8 @@ def _lane(windows: Mapping[str, Window]) -> ActorKind:
             intake.DelinquencyRangeChanged: cases.on_case,
             intake.PaymentPosted: cases.on_payment,
             intake.PaymentReversed: cases.on_reversal,
+            intake.ProfileChanged: profiles.take,
+            intake.ProfileErased: profiles.drop,
             segmentation.TreatmentAssigned: treatments.on_treatment,
             legal.HoldPlaced: holds.on_legal_hold,
             legal.HoldReleased: holds.on_legal_release,

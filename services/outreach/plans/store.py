@@ -27,6 +27,7 @@ from shared.contracts import legal, outreach, quarantine
 from shared.contracts.envelope import Event
 from shared.data_files import Form, WrongDataError, read
 from shared.messaging.layout import Key, Layout, Table
+from shared.profiles import HeldProfile
 
 FILE = Path(__file__).parent.parent / "windows.yaml"
 
@@ -79,6 +80,7 @@ LAYOUT = Layout(
         "holds": Table("hold", Hold, key=("hold_id",), settled="released"),
         "hold_due": Table("hold_due", HoldDue, key=("hold_id",), due="due_on"),
         "visits": Table("visit", Visit, key=("plan_number", "step_number"), settled="settled"),
+        "profile": Table("profile", HeldProfile),
         "refused": Table("refused_treatment", RefusedTreatment, key=("reason",), use="tally", amount="treatments"),
     },
     named=named,

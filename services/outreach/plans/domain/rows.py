@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 StepKey = tuple[int, int]
 """The numbers of a plan and of one of its steps."""
@@ -221,3 +222,4 @@ class DebtorPlans:
     hold_due: Mapping[str, HoldDue]
     visits: Mapping[StepKey, Visit]
     refused: tuple[RefusedTreatment, ...]
+    profile: Any = None  # a row of shared.profiles: nothing here may look into it
