@@ -11,7 +11,7 @@ from services.intake.profiles import store
 from services.intake.profiles.commands import REASON_LENGTH, REASON_PATTERN, EraseProfile
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import Commands, IdempotencyKey
-from shared.http.database import Connection
+from shared.http.database import Connection, answering
 from shared.http.problems import Problem
 
 MOST_FOUND = 100
@@ -71,10 +71,9 @@ def add_to(router: APIRouter, index: BlindIndex) -> None:
     async def search_debtor(wanted: Wanted, staff: Staff, request: Request) -> FoundDebtors:
         """Find debtors by a phone or identity number; each search is on record with who made it."""
         digest = index.digest(wanted.kind, wanted.value.get_secret_value())
-        if not digest:
-            raise Problem(422, "Invalid input", "There is no number in it.", field="value")
         engine = request.app.state.engine
-        found = await store.search(engine, wanted.kind, digest, actor=staff.actor, limit=MOST_FOUND)
+        async with answering():
+            found = await store.search(engine, wanted.kind, digest, actor=staff.actor, limit=MOST_FOUND)
         return FoundDebtors(items=[Found(debtor_id=debtor, lender_id=lender) for debtor, lender in found])
 
     @router.post("/debtors/{debtor_id}/erase", tags=["people"])

@@ -32,7 +32,7 @@ from tests.unit.intake.play import closing, day, event, instalment, payment, rev
 SETTINGS = Settings.demo()
 SERVICE = declare(SETTINGS)
 SEALER = Sealer.for_trying(SETTINGS.vault)
-INGRESS, LANE = SERVICE.actors
+INGRESS, LANE, PROFILES = SERVICE.actors
 ANNA = SETTINGS.vault.pseudonym("demo-bank", "anna")
 AT = datetime(2024, 3, 5, 6, 7, 8, tzinfo=UTC)
 
