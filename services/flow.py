@@ -17,14 +17,15 @@ class Stop(NamedTuple):
 FLOW = (
     Stop("intake", "ingress", (BANK,), "intake.ingress"),
     Stop("intake", "lane", ("intake.ingress",), "intake.events"),
+    Stop("intake", "profiles", ("intake.ingress",), "intake.profiles"),
     Stop("segmentation", "lane", ("intake.events", "outreach.events"), "segmentation.events"),
     Stop(
         "outreach",
         "lane",
-        ("intake.events", "segmentation.events", "legal.events", "outreach.allocations"),
+        ("intake.events", "intake.profiles", "segmentation.events", "legal.events", "outreach.allocations"),
         "outreach.events",
     ),
     Stop("outreach", "allocator", ("outreach.events",), "outreach.allocations"),
-    Stop("legal", "lane", ("intake.events", "outreach.events"), "legal.events"),
+    Stop("legal", "lane", ("intake.events", "intake.profiles", "outreach.events"), "legal.events"),
     Stop("analytics", "lane", ("intake.events", "segmentation.events", "outreach.events", "legal.events"), ""),
 )

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from services import calendar, local
 from services.installed import declared
@@ -19,7 +20,7 @@ async def up(settings: Settings) -> None:
     stopping = stop_on_signals()
     installed = await local.start(settings.data_directory / "up" / "postgres")
     try:
-        ready = installed.settings(settings)
+        ready = installed.settings(settings.with_key_file(_data_keys(settings)))
         services = declared(ready)
         await local.migrated(installed, services)
         _announce(services, settings)
@@ -31,6 +32,7 @@ async def up(settings: Settings) -> None:
 async def run(names: Sequence[str], roles: Sequence[Role], settings: Settings) -> None:
     """Some services in some roles, as the environment says; on the embedded broker beside others of this machine."""
     stopping = stop_on_signals()
+    settings = settings.with_key_file(_data_keys(settings))
     if not settings.embedded_broker:
         await serve(declared(settings, list(names) or None), roles, settings, settings.broker_url, stopping)
         return
@@ -43,6 +45,11 @@ async def run(names: Sequence[str], roles: Sequence[Role], settings: Settings) -
     finally:
         if ours:
             await installed.stop()
+
+
+def _data_keys(settings: Settings) -> Path:
+    """Where the data keys of debtors lie unless the environment says otherwise: all processes of a demo share them."""
+    return settings.data_directory / "up" / "data-keys"
 
 
 async def serve(

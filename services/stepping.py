@@ -112,6 +112,7 @@ async def opened(
     own_kafka: run on a real broker of our own below the folder, instead of the one that the settings name.
     fast: give up durability; for tests only.
     """
+    settings = settings.with_key_file(folder / "data-keys")
     declared(replace(settings, dispatch=False))  # before anything is made: wrong data is to be heard of at once
     installed = await local.start(folder / "postgres", fast=fast)
     try:

@@ -37,7 +37,7 @@ def worker_of(
     """A worker for one kind of actor; without a store it gets a connection of its own to the service's database."""
     store = store or PostgresStore(settings.database_url(service.name), kind.name)
     limits = Limits(settings.dead_letters.count, timedelta(seconds=settings.dead_letters.seconds))
-    turn = Turn(service.name, kind, store, settings.vault, limits)
+    turn = Turn(service.name, kind, store, settings.vault, limits, settings.keys if kind.is_edge else None)
     return Worker(f"{name}/{service.name}/{kind.name}", turn, store, broker, clock, batch=settings.worker.batch_size)
 
 

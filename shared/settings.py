@@ -7,16 +7,17 @@ outside a demo is refused there: demo keys and tokens, the embedded broker, an a
 import base64
 import binascii
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import msgspec
 
+from shared.addresses import is_host_and_port, is_postgres
+from shared.keys import KeyStore, keys_of
 from shared.vault import KEY_BYTES, Vault
 
 Mode: TypeAlias = Literal["demo", "production"]
@@ -42,6 +43,14 @@ SHORTEST_TOKEN: Final = 24
 
 DEMO_KEY: Final = b"fairdue demo key: not for people"
 """Known to everybody: it seals synthetic people only."""
+
+
+DEMO_KEK: Final = b"fairdue demo wraps: not for folk"
+DEMO_INDEX_KEY: Final = b"fairdue demo index: not for folk"
+"""Known to everybody too: they wrap the data keys, and index the numbers, of synthetic people only."""
+
+PERSONAL: Final = frozenset({"intake", "outreach", "legal"})
+"""The services that hold people's profiles, and so ask for their data keys; no other gets the means to."""
 
 
 class SettingsError(Exception):
@@ -126,6 +135,9 @@ class Settings:
     dead_letters: DeadLetterLimit = field(default_factory=DeadLetterLimit)
     dispatch: bool = False
     outbox_hours: int = 72
+    key_encryption_key: bytes = field(default=b"", repr=False)
+    index_key: bytes = field(default=b"", repr=False)
+    key_file: Path | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], services: Sequence[str] = SERVICES) -> "Settings":
@@ -134,7 +146,10 @@ class Settings:
         settings = cls(
             mode=read.one_of("FAIRDUE_MODE", Mode, "production"),
             broker_url=read.broker_url(),
-            personal_data_key=read.personal_data_key(),
+            personal_data_key=read.key("FAIRDUE_PERSONAL_DATA_KEY", DEMO_KEY),
+            key_encryption_key=read.key("FAIRDUE_KEY_ENCRYPTION_KEY", DEMO_KEK, needed=_need(services, PERSONAL)),
+            index_key=read.key("FAIRDUE_INDEX_KEY", DEMO_INDEX_KEY, needed=_need(services, {"intake"})),
+            key_file=read.key_file(needed=_need(services, PERSONAL)),
             tokens=read.tokens(),
             database_urls=read.database_urls(services),
             host=read.text("FAIRDUE_HOST", "127.0.0.1"),
@@ -170,6 +185,17 @@ class Settings:
         """The vault under the personal data key."""
         return Vault(self.personal_data_key)
 
+    @property
+    def keys(self) -> KeyStore:
+        """Where the data keys of debtors lie. Raises SettingsError where nothing was said."""
+        if not self.key_encryption_key:
+            raise SettingsError("FAIRDUE_KEY_ENCRYPTION_KEY", "is not set, so that no data key can be used")
+        return keys_of(self.key_encryption_key, self.key_file)
+
+    def with_key_file(self, file: Path) -> "Settings":
+        """The same settings with the data keys in a file; what the environment chose stays."""
+        return replace(self, key_file=self.key_file or file)
+
     def database_url(self, service: str) -> str:
         """Where a service keeps its state. Raises SettingsError where nothing was said."""
         try:
@@ -191,14 +217,32 @@ def _refuse_unsafe(settings: Settings) -> None:
         return
     if holds_demo_token:
         raise SettingsError("FAIRDUE_API_TOKENS", "holds a token of the demo, which everybody knows")
-    if settings.personal_data_key == DEMO_KEY:
-        raise SettingsError("FAIRDUE_PERSONAL_DATA_KEY", "is the key of the demo, which everybody knows")
+    _refuse_unsafe_keys(settings)
     if settings.dispatch:
         raise SettingsError(
             "FAIRDUE_DISPATCH", "there is no gateway but the sandbox, which is for demos and tests only"
         )
     if settings.embedded_broker:
         raise SettingsError("BROKER_URL", "the embedded broker is for demos and tests only, use kafka://host:port")
+
+
+def _refuse_unsafe_keys(settings: Settings) -> None:
+    keys = {
+        "FAIRDUE_PERSONAL_DATA_KEY": settings.personal_data_key,
+        "FAIRDUE_KEY_ENCRYPTION_KEY": settings.key_encryption_key,
+        "FAIRDUE_INDEX_KEY": settings.index_key,
+    }
+    seen: set[bytes] = set()
+    for variable, key in keys.items():
+        if key in {DEMO_KEY, DEMO_KEK, DEMO_INDEX_KEY}:
+            raise SettingsError(variable, "is a key of the demo, which everybody knows")
+        if key and key in seen:
+            raise SettingsError(variable, "is the same as another key: each has one purpose")
+        seen.add(key)
+
+
+def _need(services: Sequence[str], those: Collection[str]) -> bool:
+    return not set(those).isdisjoint(services)
 
 
 def _is_loopback(host: str) -> bool:
@@ -256,14 +300,20 @@ class _Reader:
         if value.rstrip(":") == "embedded":
             return EMBEDDED
         servers = value.removeprefix("kafka://").split(",")
-        if not value.startswith("kafka://") or not all(_is_host_and_port(server) for server in servers):
+        if not value.startswith("kafka://") or not all(is_host_and_port(server) for server in servers):
             raise SettingsError("BROKER_URL", "needs embedded: or kafka://host:port,host:port")
         return value
 
-    def personal_data_key(self) -> bytes:
-        variable, what = "FAIRDUE_PERSONAL_DATA_KEY", f"{KEY_BYTES} random bytes in base64"
-        if self._demo and not self.text(variable):
-            return DEMO_KEY
+    def key_file(self, *, needed: bool) -> Path | None:
+        variable, what = "FAIRDUE_KEY_FILE", "a file for the data keys of debtors"
+        if self._demo or not needed:
+            return Path(self.text(variable)) if self.text(variable) else None
+        return Path(self.required(variable, what))
+
+    def key(self, variable: str, demo: bytes, *, needed: bool = True) -> bytes:
+        what = f"{KEY_BYTES} random bytes in base64"
+        if not self.text(variable) and (self._demo or not needed):
+            return demo if self._demo else b""
         try:
             key = base64.b64decode(self.required(variable, what), validate=True)
         except binascii.Error:
@@ -296,7 +346,7 @@ class _Reader:
     def _database_url(self, service: str, *, required: bool) -> str:
         variable, what = _database_variable(service), "postgresql://user:password@host:port/database"
         value = self.required(variable, what) if required else self.text(variable)
-        if value and not _is_postgres(value):
+        if value and not is_postgres(value):
             raise SettingsError(variable, f"needs {what}")
         return value
 
@@ -341,22 +391,6 @@ class _Reader:
             count=self.number("FAIRDUE_DEAD_LETTER_COUNT", usual.count, 1, 1_000_000),
             seconds=self.number("FAIRDUE_DEAD_LETTER_SECONDS", usual.seconds, 1, 86_400),
         )
-
-
-def _is_host_and_port(server: str) -> bool:
-    parts = urlsplit(f"//{server}")
-    try:
-        return bool(parts.hostname and parts.port) and not (parts.path or parts.query or parts.username)
-    except ValueError:
-        return False
-
-
-def _is_postgres(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1 and parts.port != 0
-    except ValueError:
-        return False
 
 
 def _check_calendar(variable: str, lender: Lender) -> None:

@@ -11,6 +11,8 @@ from services.intake import views
 from services.intake.cases import store
 from services.intake.cases.domain.reporting import Schemes
 from services.intake.connectors import cloud_events
+from services.intake.connectors.sealing import BlindIndex, Sealer
+from services.intake.profiles import api as people
 from services.intake.views import CaseDetail, CaseItem, HistoryItem
 from shared.contracts import schemas
 from shared.contracts.core_banking import TOPIC, BusinessDateAdvanced
@@ -66,16 +68,17 @@ class DebtorItem(BaseModel):
     debtor_id: str
 
 
-def routes(vault: Vault, schemes: Schemes) -> APIRouter:
+def routes(vault: Vault, schemes: Schemes, index: BlindIndex) -> APIRouter:
     """The routes of intake."""
     router = APIRouter(prefix="/v1")
     _bank_routes(router, vault)
     _case_routes(router, schemes)
+    people.add_to(router, index)
     return router
 
 
 def _bank_routes(router: APIRouter, vault: Vault) -> None:
-    posted = schemas.posted(MOST_EVENTS)
+    posted, trying = schemas.posted(MOST_EVENTS), Sealer.for_trying(vault)
 
     @router.post(
         "/loan-events",
@@ -86,14 +89,14 @@ def _bank_routes(router: APIRouter, vault: Vault) -> None:
     )
     async def post_loan_events(request: Request, public: PublicTopic) -> Accepted:
         """Take in one structured CloudEvent, or an array of up to 500: all of them, or none if one is bad."""
-        records = _records(await request.body(), vault)
+        records = _records(await request.body(), trying)
         await public.append(records)
         return Accepted(accepted=len(records))
 
     @router.post("/business-dates", status_code=202, tags=["bank"], dependencies=[BankOrOperator])
     async def post_business_date(news: NewBusinessDate, public: PublicTopic) -> Accepted:
         """Say that a lender's books stand on a new day."""
-        await public.append([_checked(_business_date(news), "", vault)])
+        await public.append([_checked(_business_date(news), "", trying)])
         return Accepted(accepted=1)
 
     @router.get(
@@ -143,14 +146,14 @@ def _case_routes(router: APIRouter, schemes: Schemes) -> None:
 # -- what the bank posts -----------------------------------------------------------------------------------------
 
 
-def _records(body: bytes, vault: Vault) -> list[Outgoing]:
+def _records(body: bytes, trying: Sealer) -> list[Outgoing]:
     """The events as records. Raises Problem, which names the event and the field."""
     many = body.lstrip(b" \t\r\n").startswith(b"[")
     events = _parts(body) if many else [body]
     if not 0 < len(events) <= MOST_EVENTS:
         raise Problem(422, "Invalid input", f"Send 1 to {MOST_EVENTS} events.", field="body")
     return [
-        _checked(Outgoing(None, event, _CONTENT_TYPE), f"[{place}]" if many else "", vault)
+        _checked(Outgoing(None, event, _CONTENT_TYPE), f"[{place}]" if many else "", trying)
         for place, event in enumerate(events)
     ]
 
@@ -162,11 +165,11 @@ def _parts(body: bytes) -> list[bytes]:
         raise Problem(400, "Malformed body", "The body is not valid JSON.", field="body") from None
 
 
-def _checked(outgoing: Outgoing, place: str, vault: Vault) -> Outgoing:
+def _checked(outgoing: Outgoing, place: str, trying: Sealer) -> Outgoing:
     """The record, if ingress would take it. A loan's events share a key, so that they keep their order."""
     record = Record(Lane(TOPIC, 0), 0, None, outgoing.value, outgoing.headers, datetime.now(UTC))
     try:
-        event = cloud_events.decode(record, vault)
+        event = cloud_events.decode(record, trying)
     except Rejected as refusal:
         field = ".".join(part for part in (place, refusal.field) if part)
         raise Problem(422, "Invalid event", refusal.reason, field=field or "body") from None

@@ -6,6 +6,7 @@ from services.legal.api import routes
 from services.legal.handlers import LegalDesk
 from services.legal.screening import load_screening
 from services.legal.store import LAYOUT
+from shared import profiles
 from shared.contracts import intake, legal, outreach
 from shared.service import ActorKind, Service
 from shared.settings import Settings
@@ -19,7 +20,7 @@ def declare(_settings: Settings) -> Service:
         actors=(
             ActorKind(
                 name="lane",
-                inputs=(intake.TOPIC, outreach.TOPIC),
+                inputs=(intake.TOPIC, intake.PROFILES, outreach.TOPIC),
                 output=legal.TOPIC,
                 layout=LAYOUT,
                 handlers={
@@ -31,6 +32,8 @@ def declare(_settings: Settings) -> Service:
                     intake.DelinquencyRangeChanged: desk.follow_case,
                     intake.PaymentPosted: desk.follow_case,
                     intake.PaymentReversed: desk.follow_case,
+                    intake.ProfileChanged: profiles.take,
+                    intake.ProfileErased: profiles.drop,
                     outreach.LegalReferred: desk.take_referral,
                 },
                 keeps_history=True,

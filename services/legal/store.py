@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.contracts.intake import CaseSummary
 from shared.contracts.segmentation import Explanation
 from shared.messaging.layout import Layout, Table
+from shared.profiles import HeldProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class DebtorFile:
     copy: CaseCopy | None
     matters: Mapping[str, Matter]
     referrals: Mapping[str, Referral]
+    profile: HeldProfile | None = None
 
 
 LAYOUT = Layout(
@@ -71,6 +73,7 @@ LAYOUT = Layout(
         "copy": Table("case_copy", CaseCopy),
         "matters": Table("matter", Matter, key=("matter_id",), settled="closed"),
         "referrals": Table("referral", Referral, key=("referral_id",), settled="answered"),
+        "profile": Table("profile", HeldProfile),
     },
 )
 

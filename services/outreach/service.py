@@ -24,6 +24,7 @@ from services.outreach.plans.domain.window import Window
 from services.outreach.plans.handlers import cases, contacting, holds, steps, treatments
 from services.outreach.plans.store import LAYOUT as PLANS
 from services.outreach.plans.store import read_windows
+from shared import profiles
 from shared.contracts import intake, legal, outreach, quarantine, segmentation
 from shared.service import ActorKind, Errand, Service
 from shared.settings import SANDBOX, Settings
@@ -64,7 +65,7 @@ def _lane(windows: Mapping[str, Window], rules: Mapping[str, Rules], dispatch: b
     """Plans: by debtor. Nobody is contacted unless `dispatch` is on."""
     return ActorKind(
         name="lane",
-        inputs=(intake.TOPIC, segmentation.TOPIC, legal.TOPIC, outreach.ALLOCATIONS),
+        inputs=(intake.TOPIC, intake.PROFILES, segmentation.TOPIC, legal.TOPIC, outreach.ALLOCATIONS),
         output=outreach.TOPIC,
         layout=PLANS,
         handlers={
@@ -76,6 +77,8 @@ def _lane(windows: Mapping[str, Window], rules: Mapping[str, Rules], dispatch: b
             intake.DelinquencyRangeChanged: cases.on_case,
             intake.PaymentPosted: cases.on_payment,
             intake.PaymentReversed: cases.on_reversal,
+            intake.ProfileChanged: profiles.take,
+            intake.ProfileErased: profiles.drop,
             segmentation.TreatmentAssigned: treatments.on_treatment,
             legal.HoldPlaced: holds.on_legal_hold,
             legal.HoldReleased: holds.on_legal_release,

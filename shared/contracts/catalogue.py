@@ -13,6 +13,7 @@ TOPICS: Mapping[str, Mapping[str, type[Fact]]] = {
     core_banking.TOPIC: core_banking.EVENTS,
     ingress.TOPIC: ingress.FACTS,
     intake.TOPIC: {**intake.FACTS, **quarantine.FACTS},
+    intake.PROFILES: {**intake.PROFILE_FACTS, **quarantine.FACTS},
     segmentation.TOPIC: {**segmentation.FACTS, **quarantine.FACTS},
     outreach.TOPIC: {**outreach.FACTS, **quarantine.FACTS},
     outreach.ALLOCATIONS: outreach.ALLOCATION_FACTS,

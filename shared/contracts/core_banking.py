@@ -17,6 +17,12 @@ TOPIC = "core-banking.loan-events.v1"
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Text = Annotated[str, msgspec.Meta(max_length=512)]
+LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$"
+Language = Annotated[str, msgspec.Meta(max_length=35, pattern=LANGUAGE_PATTERN)]
+"""A language with its script and region; no digits, so that no number can hide in what is told unsealed."""
+
+ZoneName = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z_]+(/[A-Za-z_-]+)*$")]
+"""A time zone of the IANA list."""
 
 
 class ClosingReason(StrEnum):
@@ -29,6 +35,33 @@ class ClosingReason(StrEnum):
     RESTRUCTURED = "restructured"
     WRITTEN_OFF = "written_off"
     SOLD = "sold"
+
+
+class ContactKind(StrEnum):
+    """By what a contact point is reached."""
+
+    PHONE = "phone"
+    MOBILE = "mobile"
+    EMAIL = "email"
+    ADDRESS = "address"
+
+
+class ContactOwner(StrEnum):
+    """Whose contact point it is, in relation to the debtor."""
+
+    DEBTOR = "debtor"
+    GUARANTOR = "guarantor"
+    CONTACT = "contact"
+
+
+class ContactSource(StrEnum):
+    """Where the bank has a contact point from."""
+
+    BANK = "bank"
+    DEBTOR = "debtor"
+    BUREAU = "bureau"
+    AGENCY = "agency"
+    OTHER = "other"
 
 
 class Instalment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -109,6 +142,32 @@ class DebtorUpdated(Fact, frozen=True, kw_only=True, gc=False):
     language: Annotated[str, msgspec.Meta(max_length=35)] = "zh-CN"
 
 
+class ContactPoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One way to reach the debtor, or somebody who stands by them."""
+
+    kind: ContactKind
+    value: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+    owner: ContactOwner = ContactOwner.DEBTOR
+    verified: bool = False
+    source: ContactSource = ContactSource.BANK
+
+
+class PartyProfile(Fact, frozen=True, kw_only=True, gc=False):
+    """All that the bank knows of who the debtor is and how to reach them; it takes the place of what it said before.
+
+    It says more than DebtorUpdated does, and is sealed like it.
+    """
+
+    lender_id: Identifier
+    party_id: Identifier
+    updated_at: Instant
+    name: Text = ""
+    id_number: Text = ""
+    contacts: Annotated[tuple[ContactPoint, ...], msgspec.Meta(max_length=50)] = ()
+    language: Language = "zh-CN"
+    time_zones: Annotated[tuple[ZoneName, ...], msgspec.Meta(max_length=8)] = ()
+
+
 class BusinessDateAdvanced(BusinessDateFact, frozen=True, kw_only=True, gc=False):
     """The bank's end-of-day is done and its books stand on a new day."""
 
@@ -121,5 +180,6 @@ EVENTS: Mapping[str, type[Fact]] = {
     "core-banking.payment-reversed.v1": PaymentReversed,
     "core-banking.loan-closed.v1": LoanClosed,
     "core-banking.debtor-updated.v1": DebtorUpdated,
+    "core-banking.party-profile.v1": PartyProfile,
     "core-banking.business-date-advanced.v1": BusinessDateAdvanced,
 }

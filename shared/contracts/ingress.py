@@ -4,10 +4,12 @@ The same loan facts as on the public topic, less the bank's party id, and with p
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+
+import msgspec
 
 from shared.contracts.core_banking import LoanClosed, LoanOverdue, PaymentPosted, PaymentReversed
 from shared.contracts.envelope import BusinessDateFact, Fact
+from shared.contracts.intake import SealedProfile
 from shared.contracts.quarantine import Refusal, Resolution
 
 TOPIC = "intake.ingress"
@@ -37,12 +39,18 @@ class LoanEnded(Fact, frozen=True, kw_only=True, gc=False):
     closing: LoanClosed
 
 
-class ProfileReceived(Fact, frozen=True, kw_only=True, gc=False):
-    """The debtor's personal data, sealed: only a holder of the key can read it."""
+class Indexed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """By what a debtor can be found: the keyed hash of a phone number or an identity number."""
 
-    sealed: bytes
-    updated_at: datetime
-    language: str
+    kind: str
+    digest: str
+
+
+class ProfileReceived(Fact, frozen=True, kw_only=True, gc=False):
+    """The debtor's personal data, sealed under a data key of the debtor's own."""
+
+    profile: SealedProfile
+    index: tuple[Indexed, ...]
 
 
 class BusinessDateReached(BusinessDateFact, frozen=True, kw_only=True, gc=False):
@@ -62,7 +70,7 @@ FACTS: Mapping[str, type[Fact]] = {
     "ingress.payment-received.v1": PaymentReceived,
     "ingress.payment-taken-back.v1": PaymentTakenBack,
     "ingress.loan-ended.v1": LoanEnded,
-    "ingress.profile-received.v1": ProfileReceived,
+    "ingress.profile-received.v2": ProfileReceived,
     "ingress.business-date-reached.v1": BusinessDateReached,
     "ingress.event-refused.v1": EventRefused,
     "ingress.refusal-resolved.v1": RefusalResolved,

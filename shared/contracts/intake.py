@@ -6,9 +6,13 @@ from enum import StrEnum
 
 import msgspec
 
+from shared.contracts.core_banking import ContactKind, ContactOwner, ContactSource
 from shared.contracts.envelope import BusinessDateFact, Fact
 
 TOPIC = "intake.events"
+
+PROFILES = "intake.profiles"
+"""Who debtors are, sealed: for services that contact people, and for no other."""
 
 
 class CaseStatus(StrEnum):
@@ -115,6 +119,43 @@ class PaymentReversed(Fact, frozen=True, kw_only=True, gc=False):
     reversed_at: datetime
 
 
+class SealedContact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A contact point: all that decisions need is to be read, `value` with the debtor's data key only."""
+
+    id: str
+    kind: ContactKind
+    owner: ContactOwner
+    verified: bool
+    source: ContactSource
+    value: bytes
+
+
+class SealedProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A debtor's profile, sealed under the data key that `key_id` names, which the key store alone holds."""
+
+    key_id: str
+    updated_at: datetime
+    language: str
+    time_zones: tuple[str, ...]
+    name: bytes
+    id_number: bytes
+    contacts: tuple[SealedContact, ...]
+
+
+class ProfileChanged(Fact, frozen=True, kw_only=True, gc=False):
+    """The debtor's profile is now this one; `version` grows with each fact about it."""
+
+    version: int
+    profile: SealedProfile
+
+
+class ProfileErased(Fact, frozen=True, kw_only=True, gc=False):
+    """The debtor's profile is to be forgotten: its data key is destroyed, and copies are to be dropped."""
+
+    version: int
+    erased_at: datetime
+
+
 class BusinessDateAdvanced(BusinessDateFact, frozen=True, kw_only=True, gc=False):
     """The lender's books stand on a new day, as seen in this lane's order."""
 
@@ -129,4 +170,9 @@ FACTS: Mapping[str, type[Fact]] = {
     "intake.payment-posted.v1": PaymentPosted,
     "intake.payment-reversed.v1": PaymentReversed,
     "intake.business-date-advanced.v1": BusinessDateAdvanced,
+}
+
+PROFILE_FACTS: Mapping[str, type[Fact]] = {
+    "intake.profile-changed.v1": ProfileChanged,
+    "intake.profile-erased.v1": ProfileErased,
 }

@@ -12,7 +12,8 @@ from shared.messaging.inputs import DUE_TOPIC, Input, due_content, without_nul
 from shared.messaging.store import Command, Letter, Parked
 from shared.service import ActorKind, Rejected
 
-Seal = Callable[[bytes, str], bytes]
+Seal = Callable[[bytes, str, str], bytes]
+"""Seals raw content for a place (a letter, a debtor's parking) and, where it is known, for the debtor whom it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +32,19 @@ class Undertaker:
         offset = record.offset if record else -1
         event_id = event.id if event else ""
         place = f"letter/{self.service}/{self.kind.name}/{lane.topic}/{lane.partition}/{offset}/{event_id}"
-        letter_id = derived_id(place, 0)
+        letter_id, owner = derived_id(place, 0), self._owner(item, refusal)
         return Letter(
             id=letter_id,
             number=item.number,
             lane=lane,
             offset=offset,
             lender_id=refusal.lender_id or (event.lender_id if event else ""),
-            owner=self._owner(item, refusal),
+            owner=owner,
             event_id=event_id,
             event_type=event.type if event else "",
             reason=without_nul(refusal.reason),
             field=without_nul(refusal.field),
-            raw=self.seal(_raw(item), letter_id),
+            raw=self.seal(_raw(item), letter_id, owner),
             buried_at=self.now,
         )
 
@@ -70,7 +71,7 @@ class Undertaker:
         record = item.record
         if record is None:
             return []
-        return [Parked(0, item.number, owner, record.lane, record.offset, self.seal(pack_record(record), owner))]
+        return [Parked(0, item.number, owner, record.lane, record.offset, self.seal(pack_record(record), owner, owner))]
 
 
 def _raw(item: Input) -> bytes:

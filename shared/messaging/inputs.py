@@ -13,7 +13,7 @@ from shared.messaging.broker import Record
 from shared.messaging.frames import unpack_due, unpack_record
 from shared.messaging.layout import Layout
 from shared.messaging.store import Command, DueRow, Letter
-from shared.service import ActorKind, Rejected
+from shared.service import ActorKind, Rejected, TryLater
 
 DUE_TOPIC = "due"
 
@@ -34,7 +34,10 @@ class Input:
 
 
 def from_record(kind: ActorKind, number: int, record: Record) -> Input | None:
-    """Decode a record; None where its type is not one that this kind of actor handles, or it is on a control lane."""
+    """Decode a record; None where its type is not one that this kind of actor handles, or it is on a control lane.
+
+    Raises TryLater where decoding needs a part that does not answer.
+    """
     if record.lane.topic not in kind.inputs:
         return None
     try:
@@ -42,6 +45,8 @@ def from_record(kind: ActorKind, number: int, record: Record) -> Input | None:
         owner = kind.owner_of(event) if event is not None else ""
     except Rejected as refusal:
         return Input(number, _debtor_named_by(kind, record), refused=refusal, record=record)
+    except TryLater:
+        raise
     except Exception as error:  # noqa: BLE001  # whatever bytes do to a decoder must cost one event, not the lane
         unreadable = Rejected(f"{type(error).__name__} while reading")
         return Input(number, _debtor_named_by(kind, record), refused=unreadable, record=record)

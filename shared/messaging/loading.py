@@ -4,32 +4,52 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.contracts.quarantine import Resolution
+from shared.keys import KeyForgottenError, KeyStore
 from shared.messaging.admitting import Admitted, Work
 from shared.messaging.applying import Loaded
 from shared.messaging.deciding import text_of
 from shared.messaging.frames import unpack_record
 from shared.messaging.inputs import Input, from_command, from_due, from_letter, from_record
 from shared.messaging.layout import Key
-from shared.messaging.store import Parked, Transaction
-from shared.service import ActorKind
+from shared.messaging.store import Letter, Parked, Transaction
+from shared.service import ActorKind, Rejected
 from shared.vault import Vault
+
+_UNDER_DATA_KEY = b"\x02"
+"""The first byte of what is not sealed by the installation's own vault."""
 
 ABOUT_LETTERS = ("replay-letter", "discard-letter")
 
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """Reads for one kind of actor; what the runtime keeps of raw events is sealed."""
+    """Reads for one kind of actor; what the runtime keeps of raw events is sealed.
+
+    keys: for an edge, whose raw events name people in clear: what is known to be a debtor's is sealed under the
+        debtor's data key, and so is erased with the person.
+    """
 
     kind: ActorKind
     vault: Vault
+    keys: KeyStore | None = None
 
-    def seal(self, raw: bytes, owner: str) -> bytes:
-        """Seal what is kept of an event, for its letter or its debtor."""
-        return self.vault.seal(raw, table="raw", column="raw", owner=owner)
+    def seal(self, raw: bytes, place: str, debtor_id: str) -> bytes:
+        """Seal what is kept of an event, for its letter or its debtor. Raises TryLater."""
+        if self.keys is None or not debtor_id:
+            return self.vault.seal(raw, table="raw", column="raw", owner=place)
+        key = self.keys.sealing(debtor_id)
+        sealed = key.vault.seal(raw, table="raw", column="raw", owner=place)
+        return _UNDER_DATA_KEY + len(key.key_id).to_bytes(1, "big") + key.key_id.encode() + sealed
 
-    def _open(self, sealed: bytes, owner: str) -> bytes:
-        return self.vault.open(sealed, table="raw", column="raw", owner=owner)
+    def _open(self, sealed: bytes, place: str, debtor_id: str) -> bytes:
+        """Open it again. Raises KeyForgottenError."""
+        if not sealed.startswith(_UNDER_DATA_KEY):
+            return self.vault.open(sealed, table="raw", column="raw", owner=place)
+        if self.keys is None:
+            raise KeyForgottenError("this was sealed under a data key, and nobody here may ask for one")
+        begins = 2 + sealed[1]
+        vault = self.keys.opening(debtor_id, sealed[2:begins].decode())
+        return vault.open(sealed[begins:], table="raw", column="raw", owner=place)
 
     async def inputs(
         self, transaction: Transaction, work: Work, admitted: Admitted
@@ -82,12 +102,21 @@ class Loading:
         if not wanted:
             return {}
         found = await transaction.letters(wanted)
-        opened = {key: (letter, self._open(letter.raw, key)) for key, letter in found.items()}
-        tried = {key: from_letter(self.kind, letter, raw, work.now) for key, (letter, raw) in opened.items()}
+        tried = {key: self._tried(letter, work) for key, letter in found.items()}
         return {key: item or Input(found[key].number, letter=found[key]) for key, item in tried.items()}
 
+    def _tried(self, letter: Letter, work: Work) -> Input | None:
+        """The letter's event, to be applied again; refused where the person whom it names was erased."""
+        try:
+            raw = self._open(letter.raw, letter.id, letter.owner)
+        except KeyForgottenError:
+            return Input(letter.number, refused=Rejected("what it said was erased"), letter=letter)
+        return from_letter(self.kind, letter, raw, work.now)
+
     def _unsealed(self, owner: str, rows: Sequence[Parked]) -> list[tuple[Parked, Input]]:
-        opened = [(row, from_record(self.kind, row.number, unpack_record(self._open(row.raw, owner)))) for row in rows]
+        opened = [
+            (row, from_record(self.kind, row.number, unpack_record(self._open(row.raw, owner, owner)))) for row in rows
+        ]
         return [(row, item or Input(row.number, owner)) for row, item in opened]
 
     def _named(self, items: Iterable[Input]) -> dict[str, set[tuple[str, Key]]]:

@@ -180,7 +180,7 @@ class MemoryTransaction:
         return found[:limit]
 
     def _due(self, name: str, table: Table, numbers: Collection[int], now: datetime) -> list[DueRow]:
-        quarantined = {owner for owner, _ in self._database.quarantines}
+        quarantined = {owner for kind, owner, _ in self._database.quarantines if kind == self.kind}
         rows = [
             (getattr(row, table.due or ""), DueRow(shard, owner, name, key, row))
             for (owner, key), (shard, row) in self._database.rows.get(table.name, {}).items()
@@ -228,8 +228,8 @@ class MemoryTransaction:
         """Return the open reasons."""
         self._alive()
         found: dict[str, set[str]] = {}
-        for owner, letter_id in self._database.quarantines:
-            if owner in owners:
+        for kind, owner, letter_id in self._database.quarantines:
+            if kind == self.kind and owner in owners:
                 found.setdefault(owner, set()).add(letter_id)
         return found
 
@@ -237,8 +237,8 @@ class MemoryTransaction:
         """Return what waits, in order."""
         self._alive()
         found: dict[str, list[Parked]] = {}
-        for parked in self._database.parked:
-            if parked.owner in owners:
+        for kind, parked in self._database.parked:
+            if kind == self.kind and parked.owner in owners:
                 found.setdefault(parked.owner, []).append(parked)
         return found
 
@@ -362,14 +362,15 @@ class MemoryTransaction:
     def _write_quarantines(self, effects: Effects) -> None:
         database = self._database
         for entry in effects.quarantined:
-            database.quarantines.setdefault((entry.owner, entry.letter_id), entry)
-        for released in effects.released:
-            database.quarantines.pop(released, None)
-        gone = set(effects.unparked)
-        database.parked[:] = [each for each in database.parked if (each.owner, each.ordinal) not in gone]
+            database.quarantines.setdefault((self.kind, entry.owner, entry.letter_id), entry)
+        for owner, letter_id in effects.released:
+            database.quarantines.pop((self.kind, owner, letter_id), None)
+        gone = {(self.kind, *place) for place in effects.unparked}
+        kept = [(kind, each) for kind, each in database.parked if (kind, each.owner, each.ordinal) not in gone]
+        database.parked[:] = kept
         for parked in effects.parked:
             database.ordinals += 1
-            database.parked.append(parked._replace(ordinal=database.ordinals))
+            database.parked.append((self.kind, parked._replace(ordinal=database.ordinals)))
 
     async def commit(self) -> None:
         """Apply everything at once."""

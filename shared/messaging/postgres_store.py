@@ -183,7 +183,7 @@ class PostgresTransaction:
         """Read the open reasons."""
         async with self._line.sorted():
             found: dict[str, set[str]] = {}
-            for owner, letter_id in await self._connection.fetch(statements.QUARANTINES, list(owners)):
+            for owner, letter_id in await self._connection.fetch(statements.QUARANTINES, self._kind, list(owners)):
                 found.setdefault(owner, set()).add(letter_id)
             return found
 
@@ -191,7 +191,7 @@ class PostgresTransaction:
         """Read what waits, in order."""
         async with self._line.sorted():
             found: dict[str, list[Parked]] = {}
-            for row in await self._connection.fetch(statements.PARKED, list(owners)):
+            for row in await self._connection.fetch(statements.PARKED, self._kind, list(owners)):
                 ordinal, number, owner, topic, partition, offset, raw = row
                 parked = Parked(ordinal, number, owner, Lane(topic, partition), offset, raw)
                 found.setdefault(owner, []).append(parked)

@@ -71,10 +71,10 @@ ORDER BY created_at, id LIMIT $3
 """
 NEW_SHARED_OWNERS = "INSERT INTO shared_owner SELECT unnest($1::text[]) ON CONFLICT DO NOTHING"
 LOCK_SHARED_OWNERS = "SELECT FROM shared_owner WHERE owner = ANY ($1::text[]) ORDER BY owner FOR UPDATE"
-QUARANTINES = "SELECT owner, letter_id FROM quarantine WHERE owner = ANY ($1::text[])"
+QUARANTINES = "SELECT owner, letter_id FROM quarantine WHERE kind = $1 AND owner = ANY ($2::text[])"
 PARKED = """
 SELECT ordinal, number, owner, topic, partition, log_offset, raw
-FROM parked WHERE owner = ANY ($1::text[]) ORDER BY owner, ordinal
+FROM parked WHERE kind = $1 AND owner = ANY ($2::text[]) ORDER BY owner, ordinal
 """
 OPEN_LETTERS = "SELECT * FROM dead_letter WHERE kind = $1 AND id = ANY ($2::text[]) AND status = 'open'"
 COUNT_LETTERS = """

@@ -168,7 +168,7 @@ async def claim_due(
         if table.due is None or not left:
             continue
         dated = _is_dated(table)
-        arguments: Sequence[Any] = (kind, list(numbers), left) if dated else (list(numbers), left, now)
+        arguments: Sequence[Any] = (kind, list(numbers), left) if dated else (kind, list(numbers), left, now)
         rows = await connection.fetch(_claim(layout.owner, table, dated=dated), *arguments)
         found += [_due(name, table, record) for record in rows]
     return found
@@ -189,7 +189,7 @@ def _claim(owner: str, table: Table, *, dated: bool) -> str:
     within = ", ".join([f'"{table.due}"', owner, *(f'"{name}"' for name in table.key)])
     order = f"shard, {within}"
     names = _names(table)
-    free = f"NOT EXISTS (SELECT FROM quarantine q WHERE q.owner = t.{owner})"
+    free = f"NOT EXISTS (SELECT FROM quarantine q WHERE q.kind = $1 AND q.owner = t.{owner})"
     if dated:
         return (
             f"SELECT t.shard, t.{owner}, {names} FROM lane_clock c CROSS JOIN LATERAL ("
@@ -199,7 +199,7 @@ def _claim(owner: str, table: Table, *, dated: bool) -> str:
         )
     return (
         f"SELECT t.shard, t.{owner}, {names} FROM {table.name} t "
-        f'WHERE t.shard = ANY ($1::int[]) AND t."{table.due}" <= $3 AND {free} ORDER BY {order} LIMIT $2'
+        f'WHERE t.shard = ANY ($2::int[]) AND t."{table.due}" <= $4 AND {free} ORDER BY {order} LIMIT $3'
     )
 
 
@@ -214,7 +214,7 @@ def anything_waits(layout: Layout) -> str:
 
 @cache
 def _any_due(owner: str, table: Table) -> str:
-    free = f"NOT EXISTS (SELECT FROM quarantine q WHERE q.owner = t.{owner})"
+    free = f"NOT EXISTS (SELECT FROM quarantine q WHERE q.kind = $1 AND q.owner = t.{owner})"
     if not _is_dated(table):
         return (
             f'EXISTS (SELECT FROM {table.name} t WHERE t.shard = ANY ($2::int[]) AND t."{table.due}" <= $3 AND {free})'

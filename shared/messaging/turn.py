@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from shared.keys import KeyStore
 from shared.messaging.admitting import Admitted, Batch, Work, admit, standings_after
 from shared.messaging.applying import Condemned
 from shared.messaging.broker import Lane
@@ -83,6 +84,7 @@ class Turn:
     store: Store
     vault: Vault
     limits: Limits = field(default_factory=Limits)
+    keys: KeyStore | None = None
 
     @property
     def source(self) -> str:
@@ -160,7 +162,7 @@ class Turn:
 
     @property
     def _loading(self) -> Loading:
-        return Loading(self.kind, self.vault)
+        return Loading(self.kind, self.vault, self.keys)
 
     async def _fence(self, transaction: Transaction, standings: Mapping[int, Standing]) -> None:
         held = await transaction.fence({number: standing.epoch for number, standing in standings.items()})

@@ -12,10 +12,10 @@ import pytest
 from services.flow import BANK, FLOW, Stop
 from services.installed import declared
 from services.outreach.field.handlers import LaneClosed
-from shared.contracts import catalogue, core_banking, ingress, outreach, quarantine
+from shared.contracts import catalogue, core_banking, ingress, intake, outreach, quarantine
 from shared.contracts.envelope import Fact
 from shared.service import ActorKind, Service
-from shared.settings import Settings
+from shared.settings import PERSONAL, Settings
 
 ROOT = Path(__file__).parents[2]
 SERVICES = declared(Settings.demo())
@@ -118,6 +118,22 @@ def test_another_flow_is_seen(wrong: Sequence[Stop]) -> None:
 def test_the_bank_alone_tells_on_the_public_topic_and_every_other_topic_has_one_teller() -> None:
     assert core_banking.TOPIC == BANK
     assert tellers(KINDS) == dict.fromkeys(catalogue.TOPICS.keys() - {BANK}, 1)
+
+
+def readers_of(topic: str, flow: Iterable[Stop]) -> set[str]:
+    return {stop.service for stop in flow if topic in stop.reads}
+
+
+def test_only_who_contacts_people_hears_who_they_are() -> None:
+    """Segmentation and analytics decide and count without a name or number, sealed or not."""
+    assert readers_of(intake.PROFILES, FLOW) == {"outreach", "legal"} < PERSONAL
+    assert {stop.service for stop in FLOW if stop.tells == intake.PROFILES} == {"intake"}
+    assert not {"segmentation", "analytics"} & PERSONAL
+
+
+def test_who_should_not_hear_it_and_does_is_seen() -> None:
+    wrong = [*FLOW[:-1], FLOW[-1]._replace(reads=(*FLOW[-1].reads, intake.PROFILES))]
+    assert readers_of(intake.PROFILES, wrong) == {"outreach", "legal", "analytics"}
 
 
 @pytest.mark.parametrize(("service", "kind"), KINDS, ids=lambda each: each if isinstance(each, str) else each.name)

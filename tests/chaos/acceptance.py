@@ -11,9 +11,9 @@ from services.intake.connectors.synthetic import LENDER
 from shared.contracts import core_banking
 from shared.contracts.core_banking import (
     BusinessDateAdvanced,
-    DebtorUpdated,
     LoanClosed,
     LoanOverdue,
+    PartyProfile,
     PaymentPosted,
     PaymentReversed,
 )
@@ -44,7 +44,9 @@ class Books:
         """Read them."""
         payments = await evidence.rows("intake", "SELECT loan_id, payment_id, amount, heard, reversed_at FROM payment")
         loans = await evidence.rows("intake", "SELECT loan_id, base, closed_at FROM loan")
-        profiles = await evidence.rows("intake", "SELECT debtor_id, updated_at FROM debtor_profile")
+        profiles = await evidence.rows(
+            "intake", "SELECT debtor_id, (sealed->>'updated_at')::timestamptz FROM profile WHERE sealed IS NOT NULL"
+        )
         ((lanes, stands_on),) = await evidence.rows(
             "intake",
             "SELECT count(*), min(business_date) FROM lane_clock WHERE kind = 'lane' AND lender_id = $1",
@@ -76,7 +78,7 @@ class Books:
                 return self.snapshots.get(fact.loan_id, date.min) >= fact.as_of
             case LoanClosed():
                 return fact.loan_id in self.closings and self.closings[fact.loan_id] >= fact.closed_at
-            case DebtorUpdated():
+            case PartyProfile():
                 debtor_id = self.pseudonym(fact.party_id)
                 return debtor_id in self.profiles and self.profiles[debtor_id] >= fact.updated_at
             case _:

@@ -18,7 +18,7 @@ from services.intake.connectors.cloud_events import outgoing
 from services.intake.connectors.sending import Sent
 from services.intake.connectors.synthetic import LENDER, SLOTS, SyntheticBank
 from shared.contracts import catalogue, core_banking
-from shared.contracts.core_banking import DebtorUpdated, LoanOverdue
+from shared.contracts.core_banking import LoanOverdue, PartyProfile
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, Outgoing, Writer
 from tests.chaos.installation import PUBLIC_PARTITIONS, Installation
 
@@ -45,7 +45,7 @@ class Bank:
     acknowledged: list[Sent] = field(default_factory=list)
     mistakes: list[str] = field(default_factory=list)
     parties: set[str] = field(default_factory=set)
-    people: list[DebtorUpdated] = field(default_factory=list)
+    people: list[PartyProfile] = field(default_factory=list)
     day: int = 0
     stopping: bool = False
     over_rest: int = 0
@@ -82,7 +82,7 @@ class Bank:
     def _remember(self, events: Sequence[Sent]) -> None:
         self.acknowledged += events
         self._snapshots += [sent.fact for sent in events if isinstance(sent.fact, LoanOverdue) and sent.fact.party_id]
-        self.people += [sent.fact for sent in events if isinstance(sent.fact, DebtorUpdated)]
+        self.people += [sent.fact for sent in events if isinstance(sent.fact, PartyProfile)]
         self.parties |= {snapshot.party_id for snapshot in self._snapshots[-len(events) :]}
 
     async def _send(self, events: Sequence[Sent]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import json
 import random
 import shutil
@@ -151,6 +152,9 @@ class Installation:
             "FAIRDUE_DISPATCH": "on" if service == "outreach" else "off",
             "BROKER_URL": self.brokers.url,
             "FAIRDUE_PERSONAL_DATA_KEY": base64.b64encode(self.key).decode(),
+            "FAIRDUE_KEY_ENCRYPTION_KEY": base64.b64encode(hashlib.sha256(b"kek" + self.key).digest()).decode(),
+            "FAIRDUE_INDEX_KEY": base64.b64encode(hashlib.sha256(b"index" + self.key).digest()).decode(),
+            "FAIRDUE_KEY_FILE": str(self.folder / "data-keys"),
             "FAIRDUE_API_TOKENS": json.dumps(
                 [{"name": role, "role": role, "token": token} for role, token in self.tokens.items()]
             ),

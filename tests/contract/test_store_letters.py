@@ -6,7 +6,7 @@ import pytest
 
 from shared.messaging.broker import Lane
 from shared.messaging.store import Answer, Effects, HistoryRow, Operation, Quarantined, Resolved, Store, UnsavableError
-from tests.contract.store_cases import NOW, Site, a_command, a_letter, a_parked, write
+from tests.contract.store_cases import LAYOUT, NOW, InstantDue, Site, a_command, a_file, a_letter, a_parked, save, write
 
 # Dead letters, quarantine, parking
 
@@ -76,6 +76,20 @@ async def test_a_quarantine_ends_with_its_last_letter(store: Store) -> None:
     transaction = await store.begin()
     assert await transaction.quarantines(["d1", "d2"]) == {"d1": {"l1"}}
     await transaction.rollback()
+
+
+async def test_a_quarantine_of_one_kind_of_actor_is_none_of_another(store: Store, stores: Site) -> None:
+    other = stores.store("profiles")
+    await write(store, Effects(quarantined=[Quarantined(3, "d1", "l1", NOW)], parked=[a_parked("d1", b"1")]))
+    transaction = await other.begin()
+    assert (await transaction.quarantines(["d1"]), await transaction.parked(["d1"])) == ({}, {})
+    await transaction.rollback()
+    await save(store, a_file("d1", instants={1: InstantDue(1, "bank", NOW)}))
+    transaction = await other.begin()
+    assert len(await transaction.take_due(LAYOUT, [3], NOW, 10)) == 1
+    await transaction.rollback()
+    assert await store.has_work(LAYOUT, [3], NOW) is False
+    await other.close()
 
 
 async def test_parked_events_wait_in_the_order_in_which_they_came(store: Store) -> None:

@@ -169,10 +169,17 @@ async def unheard(owners: Owners) -> list[Any]:
 
 READERS: Mapping[str, Sequence[str]] = {
     "intake/lane": ("intake.ingress",),
+    "intake/profiles": ("intake.ingress",),
     "segmentation/lane": ("intake.events", "outreach.events"),
-    "outreach/lane": ("intake.events", "segmentation.events", "legal.events", "outreach.allocations"),
+    "outreach/lane": (
+        "intake.events",
+        "intake.profiles",
+        "segmentation.events",
+        "legal.events",
+        "outreach.allocations",
+    ),
     "outreach/allocator": ("outreach.events",),
-    "legal/lane": ("intake.events", "outreach.events"),
+    "legal/lane": ("intake.events", "intake.profiles", "outreach.events"),
     "analytics/lane": ("intake.events", "segmentation.events", "outreach.events", "legal.events"),
 }
 

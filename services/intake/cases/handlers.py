@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from services.intake.cases.domain import facts as rows
 from services.intake.cases.domain import lifecycle, merging
-from services.intake.cases.domain.facts import BucketDue, DebtorFile, Payment, Profile, Snapshot
+from services.intake.cases.domain.facts import BucketDue, DebtorFile, Payment, Snapshot
 from services.intake.cases.domain.lifecycle import Appraisal, Change
 from services.intake.cases.domain.reporting import Schemes
 from shared.contracts import intake
@@ -25,7 +25,6 @@ from shared.contracts.ingress import (
     LoanReported,
     PaymentReceived,
     PaymentTakenBack,
-    ProfileReceived,
 )
 from shared.contracts.intake import CaseStatus, CaseSummary, Disposition, LoanSummary
 from shared.service import Decision, Handler, LaneHandler, Rejected
@@ -54,7 +53,6 @@ def handlers(schemes: Schemes) -> Mapping[type, Handler]:
         PaymentReceived: partial(take_payment, schemes),
         PaymentTakenBack: partial(take_reversal, schemes),
         LoanEnded: partial(take_closing, schemes),
-        ProfileReceived: take_profile,
         BucketDue: partial(move_with_time, schemes),
     }
 
@@ -85,12 +83,6 @@ def take_closing(schemes: Schemes, file: DebtorFile, event: Event[LoanEnded], no
     closing = event.data.closing
     after = merging.with_closing(file, closing.loan_id, closing.closed_at, str(closing.reason))
     return (file, ()) if after is file else _tell(schemes, after, event, now)
-
-
-def take_profile(file: DebtorFile, event: Event[ProfileReceived], _now: Moment) -> Decision:
-    """Keep the newest profile, as sealed as it came."""
-    news = event.data
-    return merging.with_profile(file, Profile(news.sealed, news.updated_at, news.language)), ()
 
 
 def move_with_time(schemes: Schemes, file: DebtorFile, event: Event[BucketDue], now: Moment) -> Decision:
@@ -202,7 +194,7 @@ def _due(file: DebtorFile, appraisal: Appraisal, lender_id: str) -> BucketDue | 
 def _with_case(file: DebtorFile, case: rows.Case | None, due: BucketDue | None) -> DebtorFile:
     if case is file.case and due is file.bucket_due:
         return file
-    return DebtorFile(file.debtor_id, case, file.loans, file.payments, due, file.profile)
+    return DebtorFile(file.debtor_id, case, file.loans, file.payments, due)
 
 
 def _summary(case: rows.Case) -> CaseSummary:

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.cases.domain.facts import BucketDue, Case, DebtorFile, Loan, Payment, Profile
+from services.intake.cases.domain.facts import BucketDue, Case, DebtorFile, Loan, Payment
 from shared.contracts.envelope import Event
 from shared.contracts.ingress import PaymentReceived, PaymentTakenBack
 from shared.messaging.layout import Layout, Named, Table
@@ -35,7 +35,6 @@ LAYOUT = Layout(
         "loans": Table("loan", Loan, key=("loan_id",)),
         "payments": Table("payment", Payment, key=("loan_id", "payment_id"), settled="settled"),
         "bucket_due": Table("bucket_due", BucketDue, due="due_on"),
-        "profile": Table("debtor_profile", Profile),
     },
     named=payments_named,
 )
@@ -87,7 +86,7 @@ async def cases(
 
 
 async def debtor_file(connection: AsyncConnection, debtor_id: str) -> DebtorFile:
-    """What is known of a debtor's loans, less the profile and the payments that can change nothing any more."""
+    """What is known of a debtor's loans, less the payments that can change nothing any more."""
     content: dict[str, list[Any]] = {}
     for name in ("case", "loans", "payments"):
         table = LAYOUT.tables[name]
@@ -101,7 +100,6 @@ async def debtor_file(connection: AsyncConnection, debtor_id: str) -> DebtorFile
         loans={loan.loan_id: loan for loan in content["loans"]},
         payments={(payment.loan_id, payment.payment_id): payment for payment in content["payments"]},
         bucket_due=None,
-        profile=None,
     )
 
 

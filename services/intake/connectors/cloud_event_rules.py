@@ -1,18 +1,23 @@
 """What the bank's events must keep beyond their types."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import cache
 from typing import Any
+from zoneinfo import available_timezones
 
 import msgspec
 
 from shared.contracts.core_banking import (
+    LANGUAGE_PATTERN,
     BusinessDateAdvanced,
+    ContactPoint,
     DebtorUpdated,
     Instalment,
     LoanClosed,
     LoanOverdue,
+    PartyProfile,
     PaymentPosted,
     PaymentReversed,
 )
@@ -27,8 +32,10 @@ _DATES: Mapping[type, tuple[str, ...]] = {
     PaymentReversed: ("posted_at", "reversed_at", "settled_due_on"),
     LoanClosed: ("closed_at",),
     DebtorUpdated: ("updated_at",),
+    PartyProfile: ("updated_at",),
     BusinessDateAdvanced: ("business_date",),
 }
+_LANGUAGE = re.compile(LANGUAGE_PATTERN)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 
 
@@ -38,6 +45,10 @@ def check(data: Any, raw: bytes) -> None:
         check_year(getattr(data, name), name)
     if type(data) is LoanOverdue:
         _check_instalments(data.instalments)
+    if type(data) is DebtorUpdated and not _LANGUAGE.fullmatch(data.language):
+        raise Rejected("is no language tag", field="language")
+    if type(data) is PartyProfile:
+        _check_zones(data.time_zones)
     if b"\\" in raw:  # control characters come escaped or not at all
         _check_texts(data)
 
@@ -62,11 +73,31 @@ def _check_instalments(instalments: tuple[Instalment, ...]) -> None:
         check_year(instalment.due_on, f"instalments[{position}].due_on")
 
 
+def _check_zones(zones: tuple[str, ...]) -> None:
+    """Zones are told unsealed: so they may be nothing but zones."""
+    for position, zone in enumerate(zones):
+        if zone not in _zones():
+            raise Rejected("is no time zone of the IANA list", field=f"time_zones[{position}]")
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 def _check_texts(data: Any) -> None:
     """Refuse control characters in single texts, and NUL anywhere: PostgreSQL cannot store it."""
     for name in msgspec.structs.fields(data):
         value = getattr(data, name.name)
         if isinstance(value, str) and _CONTROL.search(value):
             raise Rejected("holds a control character", field=name.name)
-        if isinstance(value, tuple) and any(isinstance(item, str) and "\0" in item for item in value):
+        if isinstance(value, tuple) and any("\0" in text for item in value for text in _texts(item)):
             raise Rejected("holds a NUL character", field=name.name)
+
+
+def _texts(item: Any) -> Iterator[str]:
+    """The free texts of one part of a list."""
+    if isinstance(item, str):
+        yield item
+    elif isinstance(item, ContactPoint):
+        yield item.value

@@ -15,14 +15,13 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from services.intake.connectors import cloud_event_rules as rules
+from services.intake.connectors.sealing import Sealer
 from shared.contracts import catalogue, core_banking
-from shared.contracts.core_banking import DebtorUpdated
+from shared.contracts.core_banking import DebtorUpdated, PartyProfile
 from shared.contracts.envelope import Event, Fact, derived_id
-from shared.contracts.ingress import ProfileReceived
 from shared.contracts.reading import UnreadableError, parsed
 from shared.messaging.broker import Headers, Outgoing, Record
 from shared.service import Rejected
-from shared.vault import Vault
 
 MAX_BYTES = 1 << 20
 """The largest value that is read: 1,000 instalments take about 100 KiB."""
@@ -30,6 +29,9 @@ MAX_BYTES = 1 << 20
 MAX_ATTRIBUTE = 1_024
 STRUCTURED = "application/cloudevents+json"
 _JSON = "application/json"
+PROFILES = (DebtorUpdated, PartyProfile)
+"""The events that say who a debtor is."""
+
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:/@+\-]{1,128}", re.ASCII)
 
@@ -90,31 +92,37 @@ def outgoing(event: Fact, *, source: str, event_id: str, time: datetime, key: by
     return Outgoing(key, _encode(event), tuple((name, value.encode()) for name, value in attributes.items()))
 
 
-def decode(record: Record, vault: Vault) -> Event[Any] | None:
+def decode(record: Record, sealer: Sealer) -> Event[Any] | None:
     """Read a record of the public topic; personal data leaves here sealed, and the party only as its pseudonym.
 
-    Raises Rejected; its `owner` is the debtor where lender and party could still be read.
+    None for a profile from before its person was erased.
+
+    Raises Rejected; its `owner` is the debtor where lender and party could still be read. Raises TryLater.
     """
     if len(record.value) > MAX_BYTES:
         raise Rejected(f"is larger than {MAX_BYTES} bytes", field="data")
     try:
-        return _event(_attributes(record), record.timestamp, vault)
+        return _event(_attributes(record), record.timestamp, sealer)
     except Rejected as refusal:
-        lender_id, owner = _owner(record, vault)
+        lender_id, owner = _owner(record, sealer)
         raise Rejected(refusal.reason, field=refusal.field, owner=owner, lender_id=lender_id) from None
 
 
-def _event(attributes: Attributes, recorded_at: datetime, vault: Vault) -> Event[Any]:
+def _event(attributes: Attributes, recorded_at: datetime, sealer: Sealer) -> Event[Any] | None:
     decoder = _decoders.get(attributes.type)
     if decoder is None:
         raise Rejected("is not a type of event that is known here", field="type")
-    data = _parsed(decoder, attributes.data)
+    data: Any = _parsed(decoder, attributes.data)
     rules.check(data, attributes.data)
-    content, lender_id, debtor_id = _without_persons(data, vault)
+    party_id = getattr(data, "party_id", "")
+    debtor_id = sealer.pseudonym(data.lender_id, party_id) if party_id else ""
+    if isinstance(data, PROFILES) and sealer.is_forgotten(debtor_id, data.updated_at):
+        return None
+    content = _without_persons(data, debtor_id, sealer)
     return Event(
         id=derived_id(f"{len(attributes.source)}/{attributes.source}/{attributes.id}", 0),
         type=catalogue.wire_name(type(content)),
-        lender_id=lender_id,
+        lender_id=data.lender_id,
         debtor_id=debtor_id,
         occurred_at=_instant(attributes.time) if attributes.time else recorded_at,
         recorded_at=recorded_at,
@@ -123,19 +131,15 @@ def _event(attributes: Attributes, recorded_at: datetime, vault: Vault) -> Event
     )
 
 
-def _without_persons(data: Any, vault: Vault) -> tuple[Fact, str, str]:
-    """The payload without anything that names a person, with its lender and its debtor ("" where none is named)."""
-    party_id = getattr(data, "party_id", "")
-    debtor_id = vault.pseudonym(data.lender_id, party_id) if party_id else ""
-    if isinstance(data, DebtorUpdated):
-        sealed = vault.seal(_encode(data), table="debtor_profile", column="sealed", owner=debtor_id)
-        content: Fact = ProfileReceived(sealed=sealed, updated_at=data.updated_at, language=data.language)
-    else:
-        content = msgspec.structs.replace(data, party_id="") if party_id else data
-    return content, data.lender_id, debtor_id
+def _without_persons(data: Any, debtor_id: str, sealer: Sealer) -> Fact:
+    """The payload without anything that names a person."""
+    if isinstance(data, PROFILES):
+        return sealer.profile(data, debtor_id)
+    without: Fact = msgspec.structs.replace(data, party_id="") if debtor_id else data
+    return without
 
 
-def _owner(record: Record, vault: Vault) -> tuple[str, str]:
+def _owner(record: Record, sealer: Sealer) -> tuple[str, str]:
     """Lender and debtor of an event that is otherwise bad, "" for what cannot be read."""
     try:
         structured = _content_type(_headers(record.headers)) == STRUCTURED
@@ -150,7 +154,7 @@ def _owner(record: Record, vault: Vault) -> tuple[str, str]:
         return "", ""
     if not isinstance(party_id, str) or not rules.is_party(party_id):
         return lender_id, ""
-    return lender_id, vault.pseudonym(lender_id, party_id)
+    return lender_id, sealer.pseudonym(lender_id, party_id)
 
 
 # -- the two modes -----------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from shared.contracts import legal, outreach, quarantine
 from shared.contracts.envelope import Event
 from shared.data_files import Form, WrongDataError, read
 from shared.messaging.layout import Key, Layout, Table
+from shared.profiles import HeldProfile
 
 FILE = Path(__file__).parent.parent / "windows.yaml"
 
@@ -83,6 +84,7 @@ LAYOUT = Layout(
         "contacts": Table("contact", Contact, key=("contact_id",), settled="settled"),
         "contact_due": Table("contact_due", ContactDue, key=("contact_id",), due="due_at"),
         "denials": Table("contact_denial", Denial, use="journal"),
+        "profile": Table("profile", HeldProfile),
         "refused": Table("refused_treatment", RefusedTreatment, key=("reason",), use="tally", amount="treatments"),
     },
     named=named,

@@ -167,7 +167,7 @@ async def test_a_bad_event_holds_its_debtor_and_nobody_else(bank: Bank) -> None:
 async def test_personal_data_is_nowhere_in_clear(bank: Bank) -> None:
     profile = DebtorUpdated(lender_id="demo-bank", party_id="party-1", updated_at=AT, name="Rumpelstilzchen")
     await bank.tells(profile, *told_of(1))
-    assert await bank.rows("SELECT count(*) FROM debtor_profile") == [(1,)]
+    assert await bank.rows("SELECT count(*) FROM profile") == [(1,)]
     for (table,) in await bank.rows("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'"):
         for word in ("Rumpelstilzchen", "party-1"):
             forms = f"t::text LIKE '%{word}%' OR t::text LIKE '%{word.encode().hex()}%'"

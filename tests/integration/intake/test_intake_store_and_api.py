@@ -12,11 +12,11 @@ import msgspec
 import pytest
 
 from services.intake.connectors import cloud_events
+from services.intake.connectors.sealing import Sealer
 from services.intake.ingress.handlers import owner_of
 from services.intake.service import declare
 from shared.contracts.core_banking import TOPIC
 from shared.contracts.envelope import Event, Moment, Told
-from shared.contracts.ingress import ProfileReceived
 from shared.http.app import close, create_app
 from shared.http.database import engine_of
 from shared.messaging.broker import BrokerUnavailableError, Lane, Outgoing, Record
@@ -31,7 +31,8 @@ from tests.unit.intake.play import closing, day, event, instalment, payment, rev
 
 SETTINGS = Settings.demo()
 SERVICE = declare(SETTINGS)
-INGRESS, LANE = SERVICE.actors
+SEALER = Sealer.for_trying(SETTINGS.vault)
+INGRESS, LANE, PROFILES = SERVICE.actors
 ANNA = SETTINGS.vault.pseudonym("demo-bank", "anna")
 AT = datetime(2024, 3, 5, 6, 7, 8, tzinfo=UTC)
 
@@ -97,7 +98,7 @@ class Paper:
         """What ingress would read."""
         records = [each for lane in sorted(self.kept) for each in self.kept[lane]]
         decoded = [
-            cloud_events.decode(Record(Lane(TOPIC, 0), 0, each.key, each.value, each.headers, AT), SETTINGS.vault)
+            cloud_events.decode(Record(Lane(TOPIC, 0), 0, each.key, each.value, each.headers, AT), SEALER)
             for each in records
         ]
         return [each for each in decoded if each is not None]
@@ -173,17 +174,6 @@ async def test_a_case_lives_through_its_transactions(lane: Debtor) -> None:
     assert await lane.told(closing("2024-03-09")) == ["CaseClosed"]
     state = await lane.state(ANNA)
     assert (state.case.status, state.case.version, state.bucket_due) == ("closed", 5, None)
-
-
-async def test_the_newest_profile_is_kept_sealed(lane: Debtor, dsn: str) -> None:
-    for sealed, hour in ((b"second", 2), (b"first", 1), (b"second", 2)):
-        profile = ProfileReceived(sealed=sealed, updated_at=AT.replace(hour=hour), language="de")
-        assert await lane.told(profile) == []
-    connection = await asyncpg.connect(dsn)
-    assert [tuple(row) for row in await connection.fetch("SELECT sealed, updated_at FROM debtor_profile")] == [
-        (b"second", AT.replace(hour=2))
-    ]
-    await connection.close()
 
 
 async def test_what_waits_for_its_loan_is_released_from_the_database(ingress: Actor) -> None:

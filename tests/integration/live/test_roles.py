@@ -54,7 +54,7 @@ def test_together_they_work(pair: Pair) -> None:
     pair.worker.start()
     eventually(lambda: pair.api.say(overdue("anna")).status_code == 202)
     assert eventually(lambda: pair.api.case(pair.api.debtor("anna")))["status"] == "open"
-    assert pair.api.held("intake") == {"ingress": 7, "lane": 32}
+    assert pair.api.held("intake") == {"ingress": 7, "lane": 32, "profiles": 32}
     assert pair.api.ready("intake")
 
 

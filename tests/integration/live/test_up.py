@@ -224,7 +224,7 @@ def test_a_signal_ends_all_of_it_cleanly_and_the_next_start_has_the_same_data(
     product.start()
     product.await_ready()
     assert {party: product.case(product.debtor(party)) for party in before} == before
-    assert product.held("intake") == {"ingress": 7, "lane": 32}
+    assert product.held("intake") == {"ingress": 7, "lane": 32, "profiles": 32}
 
 
 def test_a_plan_is_made_a_moment_after_the_treatment_whatever_was_killed_meanwhile(product: Product) -> None:

@@ -189,7 +189,7 @@ async def test_intake_ends_the_same_wherever_the_connection_is_lost(bank: Bank) 
         "INTO dead_l",
     ):
         assert any(words in each for each in said), words
-    assert {"collection_case", "loan", "payment", "debtor_profile", "history"} < set(said)
+    assert {"collection_case", "loan", "payment", "history"} < set(said)
     cuts = await break_off_everywhere(situation, either)
     sys.stdout.write(f"{cuts} places at which the connection was lost\n")
 

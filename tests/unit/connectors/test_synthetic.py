@@ -16,10 +16,10 @@ from shared.contracts import catalogue
 from shared.contracts.core_banking import (
     BusinessDateAdvanced,
     ClosingReason,
-    DebtorUpdated,
     LoanClosed,
     LoanOverdue,
     OfLoan,
+    PartyProfile,
     PaymentPosted,
     PaymentReversed,
 )
@@ -293,12 +293,14 @@ def test_thirteen_loans_have_ten_debtors() -> None:
 
 
 def test_people_do_not_exist(told: list[list[list[Sent]]]) -> None:
-    people = [sent.fact for sent in facts(told, DebtorUpdated)]
+    people = [sent.fact for sent in facts(told, PartyProfile)]
     assert people
     for person in people:
         assert person.id_number.startswith("000000")
-        assert all(phone.startswith("+86100") for phone in person.phones)
-        assert all(mail.endswith("@example.com") for mail in person.emails)
+        mobiles = [each.value for each in person.contacts if each.kind == "mobile"]
+        assert mobiles
+        assert all(number.startswith("+86100") for number in mobiles)
+        assert all(each.value.endswith("@example.com") for each in person.contacts if each.kind == "email")
 
 
 @pytest.mark.parametrize(

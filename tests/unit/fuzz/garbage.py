@@ -27,7 +27,7 @@ KINDS = {
     (service.name, kind.name): kind
     for service in declared(SETTINGS, ["intake", "legal"])
     for kind in service.actors
-    if (service.name, kind.name) != ("intake", "lane")
+    if (service.name, kind.name) not in {("intake", "lane"), ("intake", "profiles")}
 }
 KEYS = [None, b"", b"\x00", b"\xff\xfe", CANARY.encode(), random.Random(1).randbytes(9_000)]
 """Among them one that no index of a database takes, whole or compressed."""

@@ -63,7 +63,7 @@ def check_input(kind: ActorKind, record: Record) -> Input | None:
     return item
 
 
-def _unsealed(raw: bytes, _owner: str) -> bytes:
+def _unsealed(raw: bytes, _place: str, _debtor: str) -> bytes:
     return raw
 
 

@@ -18,12 +18,19 @@ from shared.contracts.core_banking import (
 )
 from shared.contracts.envelope import Event, Moment, Told, derived_id
 from shared.contracts.ingress import LoanEnded, LoanReported, PaymentReceived, PaymentTakenBack
+from shared.contracts.intake import SealedProfile
 from shared.messaging.rows import row_of, values
 
 DEBTOR = "d" * 32
 LENDER = "demo-bank"
 SCHEMES = reporting_schemes.load()
 HANDLERS = handlers(SCHEMES)
+
+
+def sealed_profile(updated_at: datetime, name: bytes = b"sealed") -> SealedProfile:
+    return SealedProfile(
+        key_id="key", updated_at=updated_at, language="de", time_zones=(), name=name, id_number=b"", contacts=()
+    )
 
 
 def day(text: str) -> date:

@@ -14,21 +14,29 @@ from hypothesis import strategies as st
 
 from services.intake.connectors import cloud_events
 from services.intake.connectors.cloud_events import MAX_BYTES, STRUCTURED, decode, outgoing
+from services.intake.connectors.sealing import BlindIndex, Sealer
 from shared.contracts import catalogue
 from shared.contracts.core_banking import (
     TOPIC,
     BusinessDateAdvanced,
+    ContactKind,
+    ContactPoint,
     DebtorUpdated,
     LoanOverdue,
+    PartyProfile,
 )
 from shared.contracts.envelope import Event
 from shared.contracts.ingress import ProfileReceived
+from shared.keys import FileKeys, LocalKms
 from shared.messaging.broker import Headers, Lane, Outgoing, Record
+from shared.profiles import HeldProfile, contacts_of, open_contact, open_name
 from shared.service import Rejected
 from shared.vault import Vault
 from tests.unit.intake.play import closing, instalment, payment, reversal, snapshot
 
 VAULT = Vault(bytes(range(32)))
+KEYS = FileKeys(LocalKms(bytes(range(32))))
+SEALER = Sealer(VAULT, KEYS, BlindIndex(bytes(32)))
 AT = datetime(2024, 3, 5, 6, 7, 8, tzinfo=UTC)
 SECRET = "Rumpelstilzchen"
 PARTY = f"party-{SECRET}"
@@ -43,6 +51,14 @@ EVENTS = [
     closing("2024-03-08").closing,
     DebtorUpdated(lender_id="demo-bank", party_id=PARTY, updated_at=AT, name=SECRET, phones=(SECRET,)),
     BusinessDateAdvanced(lender_id="demo-bank", business_date=date(2024, 3, 5)),
+    PartyProfile(
+        lender_id="demo-bank",
+        party_id=PARTY,
+        updated_at=AT,
+        name=SECRET,
+        contacts=(ContactPoint(kind=ContactKind.ADDRESS, value=SECRET),),
+        time_zones=("Asia/Shanghai",),
+    ),
 ]
 
 
@@ -66,7 +82,7 @@ def structured(event: dict[str, Any], content_type: str = STRUCTURED) -> Record:
 
 def refused(given_record: Record) -> Rejected:
     with pytest.raises(Rejected) as refusal:
-        decode(given_record, VAULT)
+        decode(given_record, SEALER)
     assert SECRET not in str(refusal.value)
     assert refusal.value.__cause__ is None
     return refusal.value
@@ -100,17 +116,17 @@ ENVELOPE = {
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_what_a_connector_writes_is_what_ingress_reads(event: Any) -> None:
-    read = decode(arrived(outgoing(event, source="/bank", event_id="1", time=AT)), VAULT)
+    read = decode(arrived(outgoing(event, source="/bank", event_id="1", time=AT)), SEALER)
     assert read is not None
     assert (read.lender_id, read.occurred_at, read.recorded_at) == ("demo-bank", AT, AT)
-    if not isinstance(event, DebtorUpdated):
+    if not isinstance(event, cloud_events.PROFILES):
         assert (read.data, read.type) == (event, catalogue.wire_name(type(event)))
 
 
 @pytest.mark.parametrize("content_type", [STRUCTURED, f"{STRUCTURED}; charset=utf-8", STRUCTURED.upper()])
 def test_structured_mode_gives_the_same_event_as_binary_mode(content_type: str) -> None:
-    one = decode(structured({**ENVELOPE, "time": "2024-03-06T09:00:00Z", "traceparent": TRACE}, content_type), VAULT)
-    other = decode(binary(PAYMENT, ce_time="2024-03-06T09:00:00Z", traceparent=TRACE), VAULT)
+    one = decode(structured({**ENVELOPE, "time": "2024-03-06T09:00:00Z", "traceparent": TRACE}, content_type), SEALER)
+    other = decode(binary(PAYMENT, ce_time="2024-03-06T09:00:00Z", traceparent=TRACE), SEALER)
     assert one == other
     assert one is not None
     assert (one.trace, one.occurred_at) == (TRACE, datetime(2024, 3, 6, 9, tzinfo=UTC))
@@ -119,13 +135,13 @@ def test_structured_mode_gives_the_same_event_as_binary_mode(content_type: str) 
 def test_data_in_base64_is_read_too() -> None:
     event = {**ENVELOPE, "data_base64": base64.b64encode(json.dumps(PAYMENT).encode()).decode()}
     del event["data"]
-    assert decode(structured(event), VAULT) == decode(structured(ENVELOPE), VAULT)
+    assert decode(structured(event), SEALER) == decode(structured(ENVELOPE), SEALER)
     assert refused(structured({**event, "data_base64": "%%%"})).field == "data_base64"
 
 
 def test_the_event_is_named_by_source_and_id_and_nothing_else() -> None:
     def named(**attributes: str) -> str:
-        found = decode(binary(PAYMENT, **attributes), VAULT)
+        found = decode(binary(PAYMENT, **attributes), SEALER)
         assert found is not None
         return found.id
 
@@ -135,24 +151,27 @@ def test_the_event_is_named_by_source_and_id_and_nothing_else() -> None:
 
 
 def test_the_party_leaves_as_a_pseudonym() -> None:
-    found = decode(binary(PAYMENT), VAULT)
+    found = decode(binary(PAYMENT), SEALER)
     assert found is not None
     assert (found.debtor_id, found.data.party_id) == (ANNA, "")
     assert SECRET not in repr(found)
 
 
-def test_personal_data_leaves_sealed_for_its_table_and_owner() -> None:
-    found = decode(arrived(outgoing(EVENTS[4], source="/bank", event_id="1", time=AT)), VAULT)
+@pytest.mark.parametrize("event", [EVENTS[4], EVENTS[6]], ids=lambda event: type(event).__name__)
+def test_personal_data_leaves_sealed_under_the_key_of_its_debtor(event: Any) -> None:
+    found = decode(arrived(outgoing(event, source="/bank", event_id="1", time=AT)), SEALER)
     assert found is not None
-    assert (type(found.data), found.type, found.debtor_id) == (ProfileReceived, "ingress.profile-received.v1", ANNA)
+    assert (type(found.data), found.type, found.debtor_id) == (ProfileReceived, "ingress.profile-received.v2", ANNA)
     assert SECRET.encode() not in catalogue.encode(found)
-    plain = VAULT.open(found.data.sealed, table="debtor_profile", column="sealed", owner=ANNA)
-    assert msgspec.json.decode(plain, type=DebtorUpdated) == EVENTS[4]
+    held = HeldProfile("demo-bank", 1, AT, found.data.profile)
+    assert open_name(held, KEYS, ANNA) == SECRET
+    assert [open_contact(held, KEYS, ANNA, each.id) for each in contacts_of(held)] == [SECRET]
+    assert decode(arrived(outgoing(event, source="/bank", event_id="1", time=AT)), SEALER) == found
 
 
 def test_a_malformed_trace_is_no_trace_and_no_error() -> None:
     for trace in ("nonsense", TRACE[:-1], TRACE.upper(), f"00-{'0' * 32}-{'1' * 16}-01"):
-        found = decode(binary(PAYMENT, traceparent=trace), VAULT)
+        found = decode(binary(PAYMENT, traceparent=trace), SEALER)
         assert found is not None
         assert found.trace == ""
 
@@ -316,7 +335,7 @@ def check(given_record: Record) -> None:
 def _decoded(given_record: Record) -> Event[Any] | Rejected | None:
     """What is made of a record; anything raised but a refusal fails the test."""
     try:
-        return decode(given_record, VAULT)
+        return decode(given_record, SEALER)
     except Rejected as refusal:
         return refusal
 
@@ -357,7 +376,7 @@ def test_an_event_with_any_field_changed_gives_an_event_or_a_refusal(event: Any,
 
 
 def test_the_types_that_are_read_are_the_banks() -> None:
-    read = decode(binary(OVERDUE, "core-banking.loan-overdue.v1"), VAULT)
+    read = decode(binary(OVERDUE, "core-banking.loan-overdue.v1"), SEALER)
     assert read is not None
     assert isinstance(read.data, LoanOverdue)
     assert read.debtor_id == ""

@@ -15,7 +15,7 @@ from shared.contracts.envelope import Event, Moment
 from shared.contracts.ingress import ProfileReceived
 from shared.messaging.rows import row_of, values
 from shared.service import Rejected
-from tests.unit.intake.play import instalment, payment, snapshot
+from tests.unit.intake.play import instalment, payment, sealed_profile, snapshot
 
 NOW = Moment(datetime(2024, 3, 5, tzinfo=UTC), date(2024, 3, 5))
 ANNA, BRUNO = "a" * 32, "b" * 32
@@ -126,6 +126,6 @@ def test_a_business_date_goes_to_all_lanes() -> None:
 
 
 def test_a_profile_goes_to_its_debtor() -> None:
-    profile = ProfileReceived(sealed=b"sealed", updated_at=NOW.instant, language="de")
+    profile = ProfileReceived(profile=sealed_profile(NOW.instant), index=())
     (told,) = ON_LANE[ProfileReceived](event(profile, "1", ANNA), NOW)
     assert (told.debtor_id, told.data) == (ANNA, profile)

@@ -283,11 +283,11 @@ class Bench:
 
     def parked(self, debtor_id: str = "d1") -> list[int]:
         """The offsets of what is parked, in order."""
-        return [each.offset for each in self.database.parked if each.owner == debtor_id]
+        return [each.offset for _, each in self.database.parked if each.owner == debtor_id]
 
     def in_quarantine(self) -> set[str]:
         """The debtors whose events are parked."""
-        return {owner for owner, _ in self.database.quarantines}
+        return {owner for _, owner, _ in self.database.quarantines}
 
     def answer(self, command_id: str) -> tuple[str, Any]:
         """How a command ended."""

@@ -6,13 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import DEMO_KEY, DEMO_LENDER, DEMO_TOKENS, PORTS, SERVICES, Lender, Settings, SettingsError
+from shared.settings import (
+    DEMO_INDEX_KEY,
+    DEMO_KEK,
+    DEMO_KEY,
+    DEMO_LENDER,
+    DEMO_TOKENS,
+    PORTS,
+    SERVICES,
+    Lender,
+    Settings,
+    SettingsError,
+)
 
 SECRET = "s" * 24
 TOKENS = json.dumps([{"name": "Ann", "role": "operator", "token": SECRET}])
 PRODUCTION = {
     "BROKER_URL": "kafka://one:9092,two:9092",
     "FAIRDUE_PERSONAL_DATA_KEY": base64.b64encode(bytes(range(32))).decode(),
+    "FAIRDUE_KEY_ENCRYPTION_KEY": base64.b64encode(bytes(range(1, 33))).decode(),
+    "FAIRDUE_INDEX_KEY": base64.b64encode(bytes(range(2, 34))).decode(),
+    "FAIRDUE_KEY_FILE": "/nowhere/data-keys",
     "FAIRDUE_API_TOKENS": TOKENS,
     **{f"DATABASE_URL_{name.upper()}": f"postgresql://u:hidden@db/{name}" for name in SERVICES},
 }
@@ -26,6 +40,14 @@ def test_production_needs_no_more_than_keys_databases_and_a_broker() -> None:
     assert settings.host == "127.0.0.1"
     assert settings.ports == PORTS
     assert not settings.dispatch
+
+
+def test_who_holds_no_profiles_needs_no_means_to_open_them() -> None:
+    keys = ("FAIRDUE_KEY_ENCRYPTION_KEY", "FAIRDUE_INDEX_KEY", "FAIRDUE_KEY_FILE")
+    environment = {name: value for name, value in PRODUCTION.items() if name not in keys}
+    settings = Settings.from_environment(environment, ["segmentation", "analytics"])
+    with pytest.raises(SettingsError, match="FAIRDUE_KEY_ENCRYPTION_KEY"):
+        _ = settings.keys
 
 
 def test_a_demo_needs_nothing() -> None:
@@ -111,6 +133,12 @@ WRONG = [
     ("a key that is not base64", "FAIRDUE_PERSONAL_DATA_KEY", "!" * 44),
     ("a key that is too short", "FAIRDUE_PERSONAL_DATA_KEY", base64.b64encode(bytes(16)).decode()),
     ("the demo's key in production", "FAIRDUE_PERSONAL_DATA_KEY", base64.b64encode(DEMO_KEY).decode()),
+    ("no key to wrap data keys", "FAIRDUE_KEY_ENCRYPTION_KEY", ""),
+    ("the demo's wrapping key in production", "FAIRDUE_KEY_ENCRYPTION_KEY", base64.b64encode(DEMO_KEK).decode()),
+    ("one key for two purposes", "FAIRDUE_KEY_ENCRYPTION_KEY", PRODUCTION["FAIRDUE_PERSONAL_DATA_KEY"]),
+    ("the demo's index key in production", "FAIRDUE_INDEX_KEY", base64.b64encode(DEMO_INDEX_KEY).decode()),
+    ("no index key", "FAIRDUE_INDEX_KEY", ""),
+    ("no file for data keys", "FAIRDUE_KEY_FILE", ""),
     ("tokens that are not JSON", "FAIRDUE_API_TOKENS", "operator:abc"),
     ("an empty list of tokens", "FAIRDUE_API_TOKENS", "[]"),
     ("a short token", "FAIRDUE_API_TOKENS", token(token="s" * 23)),

@@ -148,15 +148,6 @@ class BucketDue:
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
-    """The debtor's personal data, sealed."""
-
-    sealed: bytes
-    updated_at: datetime
-    language: str
-
-
-@dataclass(frozen=True, slots=True)
 class DebtorFile:
     """All that intake knows of one debtor."""
 
@@ -165,4 +156,3 @@ class DebtorFile:
     loans: Mapping[str, Loan]
     payments: Mapping[tuple[str, str], Payment]
     bucket_due: BucketDue | None
-    profile: Profile | None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from services.intake.cases.domain.facts import DebtorFile, Loan, Payment, Profile, Snapshot
+from services.intake.cases.domain.facts import DebtorFile, Loan, Payment, Snapshot
 
 
 class ContradictionError(ValueError):
@@ -40,18 +40,10 @@ def with_payment(file: DebtorFile, news: Payment) -> DebtorFile:
     return file if merged == known else replace(file, payments={**file.payments, key: merged})
 
 
-def with_profile(file: DebtorFile, news: Profile) -> DebtorFile:
-    """The file with the newer of two profiles."""
-    known = file.profile
-    if known is not None and (known.updated_at, known.sealed) >= (news.updated_at, news.sealed):
-        return file
-    return replace(file, profile=news)
-
-
 def _with_loan(file: DebtorFile, loan: Loan) -> DebtorFile:
     loans = {**file.loans, loan.loan_id: loan}
     payments = _settled_payments(file.payments, loan)
-    return DebtorFile(file.debtor_id, file.case, loans, payments, file.bucket_due, file.profile)
+    return DebtorFile(file.debtor_id, file.case, loans, payments, file.bucket_due)
 
 
 def _settled_payments(payments: Mapping[tuple[str, str], Payment], loan: Loan) -> Mapping[tuple[str, str], Payment]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
 
@@ -234,3 +235,4 @@ class DebtorPlans:
     contacts: Mapping[str, Contact]
     contact_due: Mapping[str, ContactDue]
     denials: tuple[Denial, ...]
+    profile: Any = None  # a row of shared.profiles: nothing here may look into it

@@ -1,0 +1,1 @@
+"""Who debtors are: sealed profiles told on, found by number, and erased for good."""
