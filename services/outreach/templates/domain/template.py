@@ -12,7 +12,17 @@ Channel: TypeAlias = Literal["sms", "phone", "email", "letter", "visit"]
 Audience: TypeAlias = Literal["debtor", "third_person"]
 Tone: TypeAlias = Literal["service", "neutral", "formal"]
 Purpose: TypeAlias = Literal[
-    "remind", "collect", "consequences", "interview", "legal_notice", "visit", "balance", "locate"
+    "remind",
+    "collect",
+    "plan",
+    "advice",
+    "hardship",
+    "consequences",
+    "interview",
+    "legal_notice",
+    "visit",
+    "balance",
+    "locate",
 ]
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")

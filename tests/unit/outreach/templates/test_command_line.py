@@ -18,7 +18,7 @@ def test_check_lists_every_shipped_template_without_findings(capsys: pytest.Capt
     assert main(["check"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert len(said) == len(list(TEXTS.glob("*.yaml")))
-    assert said[0] == "ask_to_relay v1 phone zh-CN, en: no findings"
+    assert said[0] == "advice_call v1 phone zh-CN, en: no findings"
 
 
 def test_check_tells_every_finding_with_rule_place_words_and_source(

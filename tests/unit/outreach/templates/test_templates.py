@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from services.outreach.compliance.store import read_figures
 from services.outreach.templates.domain import denials
 from services.outreach.templates.domain.rendering import Value
 from services.outreach.templates.domain.template import PLACEHOLDERS, Language
@@ -87,7 +88,7 @@ def test_each_template_lists_every_clause_that_is_demanded_of_it() -> None:
 
 def test_every_letter_says_amount_deadline_and_consequence() -> None:
     letters = [template for template in read_templates() if template.channel == "letter"]
-    assert len(letters) == 3
+    assert len(letters) == 4
     for letter in letters:
         assert {"identity", "sum_and_deadline", "consequence", "complaint", "dispute"} <= letter.clauses
 
@@ -99,6 +100,43 @@ def test_reminders_are_in_a_service_tone_and_speak_of_no_consequence() -> None:
         assert template.tone == "service"
         for text in template.texts.values():
             assert not re.search("诉讼|法院|征信|利息|court|claim|credit|interest", text.body)
+
+
+def told(purpose: str, language: Language) -> dict[str, str]:
+    """The bodies of all texts of a purpose."""
+    return {each.id: each.texts[language].body for each in read_templates() if each.purpose == purpose}
+
+
+@pytest.mark.parametrize(("language", "word"), [("zh-CN", "自愿"), ("en", "voluntary")])
+def test_every_text_about_an_interview_says_that_it_is_voluntary(language: Language, word: str) -> None:
+    texts = told("interview", language)
+    assert set(texts) == {"interview_offer_call", "interview_offer", "interview_as_agreed"}
+    assert [name for name, body in texts.items() if word not in body] == []
+
+
+@pytest.mark.parametrize(("language", "word"), [("zh-CN", "免费"), ("en", "free of charge")])
+def test_advice_and_what_is_written_about_a_plan_say_that_talking_costs_nothing(language: Language, word: str) -> None:
+    texts = {**told("advice", language), **told("plan", language)}
+    assert {name for name, body in texts.items() if word in body} == {"advice_call", "plan_offer", "plan_letter"}
+
+
+@pytest.mark.parametrize(("language", "months"), [("zh-CN", r"不超过(\d+)个月"), ("en", r"at most (\d+) months")])
+@pytest.mark.parametrize("purpose", ["plan", "advice", "hardship"])
+def test_a_plan_is_offered_for_no_longer_than_the_book_allows(purpose: str, language: Language, months: str) -> None:
+    texts = told(purpose, language)
+    assert texts
+    for body in texts.values():
+        assert re.findall(months, body) == [str(read_figures().plan_months)]
+
+
+@pytest.mark.parametrize(
+    ("language", "demands"), [("zh-CN", "诉讼|法院|征信|利息"), ("en", "court|claim|credit|interest")]
+)
+@pytest.mark.parametrize("purpose", ["advice", "hardship"])
+def test_advice_and_the_question_for_hardship_threaten_nothing(purpose: str, language: Language, demands: str) -> None:
+    texts = told(purpose, language)
+    assert texts
+    assert [name for name, body in texts.items() if re.search(demands, body)] == []
 
 
 def test_the_text_for_third_persons_has_no_placeholder_about_the_debt() -> None:
@@ -126,6 +164,10 @@ def test_the_text_for_third_persons_has_no_placeholder_about_the_debt() -> None:
         ("ask_to_relay", "en", "If you do not wish to be contacted again, please say so", "Bye", "refusal_of_others"),
         ("intensive_call", "en", "this call is recorded", "this call is pleasant", "recorded"),
         ("early_follow_up", "zh-CN", "如有困难", "报警之前", "CN-X2"),
+        ("plan_offer", "zh-CN", "协商免费", "协商另收取费用", "CN-X5"),
+        ("plan_letter", "en", "{pay_by}", "soon", "sum_and_deadline"),
+        ("hardship_call", "zh-CN", "请问您是{salutation}本人吗", "{salutation}", "verified_first"),
+        ("interview_as_agreed", "zh-CN", "未经您同意", "一般", "no_entry"),
     ],
 )
 def test_a_template_that_lacks_a_clause_or_says_too_much_is_refused(
