@@ -219,9 +219,7 @@ def _refuse_unsafe(settings: Settings) -> None:
         raise SettingsError("FAIRDUE_API_TOKENS", "holds a token of the demo, which everybody knows")
     _refuse_unsafe_keys(settings)
     if settings.dispatch:
-        raise SettingsError(
-            "FAIRDUE_DISPATCH", "there is no gateway but the sandbox, which is for demos and tests only"
-        )
+        raise SettingsError("FAIRDUE_DISPATCH", "so far messages go to the sandbox only, which is for demos")
     if settings.embedded_broker:
         raise SettingsError("BROKER_URL", "the embedded broker is for demos and tests only, use kafka://host:port")
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.intake.connectors.synthetic import FAMILY_NAMES, GIVEN_NAMES
+from services.intake.connectors.synthetic_people import FAMILY_NAMES, GIVEN_NAMES
 from shared.messaging.broker import Broker, Lane, Record
 from shared.messaging.sequence import WATERMARK_HEADER, Position, header, position_of
 
