@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from services.intake.connectors.sending import Sent
-from services.intake.connectors.synthetic import LENDER
+from services.intake.connectors.synthetic_people import LENDER
 from shared.contracts import core_banking
 from shared.contracts.core_banking import (
     BusinessDateAdvanced,

@@ -16,7 +16,8 @@ import msgspec
 
 from services.intake.connectors.cloud_events import outgoing
 from services.intake.connectors.sending import Sent
-from services.intake.connectors.synthetic import LENDER, SLOTS, SyntheticBank
+from services.intake.connectors.synthetic import SLOTS, SyntheticBank
+from services.intake.connectors.synthetic_people import LENDER
 from shared.contracts import catalogue, core_banking
 from shared.contracts.core_banking import LoanOverdue, PartyProfile
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, Outgoing, Writer

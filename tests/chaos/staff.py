@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from services.intake.connectors.synthetic import LENDER
+from services.intake.connectors.synthetic_people import LENDER
 from shared.settings import SERVICES
 from shared.vault import Vault
 from tests.chaos.bank import Bank

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Final
 
 from services import summary
-from services.intake.connectors.synthetic import LENDER
+from services.intake.connectors.synthetic_people import LENDER
 from services.outreach.contacts.red_line_queries import red_lines
 from shared.settings import SANDBOX, SERVICES
 from tests.chaos.evidence import Check, Evidence, Finding, Invariant, counting_rows
