@@ -129,11 +129,18 @@ class Loop:
         await self._beat()
         wanted = await self.leases.wanted(await self._actors(), list(self.worker.standings))
         if wanted.give_up:
+            await self._hear_of_errands()
             await self.worker.flush()
             await self.worker.give_up(wanted.give_up)
         if wanted.take:
             await self.worker.take(wanted.take, self._keep_the_lease)
         self._tended_at = now
+
+    async def _hear_of_errands(self) -> None:
+        """Apply what comes of errands in hand: whoever takes an actor over would have to find it out for itself."""
+        await self.worker.errands.settle(ERRAND_SECONDS)
+        if self.worker.errands.waiting:
+            await self.worker.turn(())
 
     async def _beat(self) -> None:
         await self.leases.beat()
@@ -200,8 +207,8 @@ class Loop:
         self._winding_up = True
         self._to_publish.set()
         await publishing
-        await self.worker.errands.settle(ERRAND_SECONDS)
         try:
+            await self._hear_of_errands()
             await self.worker.turn((), settle=True)
             await self.worker.flush()
             await self.worker.turn((), settle=True)
