@@ -332,16 +332,19 @@ FAULTS: tuple[Fault, ...] = (
     Fault("a proxy hides that the database went back", "12 unseen", _is("store.begin"), _go_back_unseen, 30),
     Fault("another worker takes over in mid-batch", "13", _inside, _lose_lease, 200),
     Fault("the database is restored from a copy", "15", _inside, _restore, 60),
-    Fault("killed before the gateway is asked", "24 before", _is("gateway.send"), _kill_before, 4),
-    Fault("killed after the gateway has taken it", "24 after", _is("gateway.send"), _kill_after, 4),
-    Fault("frozen before the gateway is asked", "24 frozen", _is("gateway.send"), _freeze_past_permit, 4),
-    Fault("the gateway's answer is lost", "23 unanswered", _is("gateway.send"), _contact_unanswered, 4),
-    Fault("the gateway cannot be reached", "23 not taken", _is("gateway.send"), _contact_not_taken, 4),
+    Fault("killed before the gateway is asked", "24 before", _is("gateway.send"), _kill_before, 2),
+    Fault("killed after the gateway has taken it", "24 after", _is("gateway.send"), _kill_after, 2),
+    Fault("frozen before the gateway is asked", "24 frozen", _is("gateway.send"), _freeze_past_permit, 2),
+    Fault("the gateway's answer is lost", "23 unanswered", _is("gateway.send"), _contact_unanswered, 2),
+    Fault("the gateway cannot be reached", "23 not taken", _is("gateway.send"), _contact_not_taken, 2),
     Fault("a look-up is not answered", "23 look-up", _is("gateway.look_up"), _contact_unanswered, 1),
     Fault("killed for good beside another worker", "dead worker", _any, _kill_for_good, 400),
     Fault("stopped in order and started again", "restart", _any, _stop_in_order, 400),
 )
-"""Each is as likely as any other; those between two statements come on top, and are drawn more often together."""
+"""Those between two statements come on top, and are drawn more often together."""
+
+WEIGHTS = tuple(2 if "gateway" in each.name or "look-up" in each.name else 1 for each in FAULTS)
+"""How likely each is: contacts are rarer than other steps, and some of their faults find none to befall."""
 
 INSIDE: tuple[Fault, ...] = tuple(
     Fault(f"killed between {last} and {place}", "2", _between(last, place), _kill_before, 3) for last, place in PAIRS
@@ -350,5 +353,8 @@ INSIDE: tuple[Fault, ...] = tuple(
 
 def drawn(chance: Any) -> Fault:
     """One of all faults."""
-    [chosen] = chance.choices(INSIDE, [*PAIRS.values()]) if chance.random() < 0.45 else [chance.choice(FAULTS)]
+    if chance.random() < 0.45:
+        [chosen] = chance.choices(INSIDE, [*PAIRS.values()])
+    else:
+        [chosen] = chance.choices(FAULTS, WEIGHTS)
     return cast("Fault", chosen)

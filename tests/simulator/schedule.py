@@ -23,10 +23,10 @@ from tests.simulator.watching import Watch
 from tests.simulator.world import Step, Stuck, World
 
 FEWEST_FAULTS = 2
-NIGHTS_ARE_QUIET = 0.9
+NIGHTS_ARE_QUIET = 0.6
 """How often a night falls only when the day's work is done: plans are then there when their steps fall due."""
 
-QUIET_DAYS = 2
+QUIET_DAYS = 1
 """Days that pass at the end without a word of the bank, for what is due on them."""
 
 
