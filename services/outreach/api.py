@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.outreach.contacts.api import add_routes as add_ledger
 from services.outreach.plans import commands, store
 from services.outreach.plans.domain.rows import CaseStatus, Channel, HoldSource, PlanState, StepState, VisitState
 from shared.contracts.reasons import REASON_LENGTH, REASON_PATTERN
@@ -179,6 +180,7 @@ def routes() -> APIRouter:
     router.add_api_route("/debtors/{debtor_id}", read_debtor, methods=["GET"])
     router.add_api_route("/debtors/{debtor_id}/holds", place_hold, methods=["POST"], status_code=201)
     router.add_api_route("/debtors/{debtor_id}/holds/{hold_id}/release", release_hold, methods=["POST"])
+    add_ledger(router)
     router.add_api_route("/plans", list_plans, methods=["GET"])
     router.add_api_route("/visits", list_visits, methods=["GET"])
     router.add_api_route("/refused-treatments", list_refused, methods=["GET"])
