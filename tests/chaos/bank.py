@@ -21,6 +21,7 @@ from services.intake.connectors.synthetic_people import LENDER
 from shared.contracts import catalogue, core_banking
 from shared.contracts.core_banking import LoanOverdue, PartyProfile
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, Outgoing, Writer
+from shared.postgres.failures import DRIVER_ERRORS
 from tests.chaos.installation import PUBLIC_PARTITIONS, Installation
 
 FIRST_DAY = date(2026, 1, 5)
@@ -91,8 +92,9 @@ class Bank:
             await self._post(events)
             self.over_rest += len(events)
         else:
-            mistake = [self._mistake()] if self._snapshots and self._chance.random() < MISTAKES else []
-            await self._write([self._record(sent) for sent in events] + mistake)
+            mistakes = self._snapshots and self._chance.random() < MISTAKES
+            mistake = await self._mistake(self._chance.choice(self._snapshots)) if mistakes else None
+            await self._write([self._record(sent) for sent in events] + ([mistake] if mistake else []))
 
     # -- Kafka ---------------------------------------------------------------------------------------------------
 
@@ -122,14 +124,24 @@ class Bank:
         assert self.installation.log is not None
         return self.installation.log
 
-    def _mistake(self) -> Outgoing:
-        """Something that can never be applied: a loan under another's name, or what nobody can read."""
+    async def _mistake(self, snapshot: LoanOverdue) -> Outgoing | None:
+        """Something that can never be applied: a loan under another's name, or what nobody can read.
+
+        None of a loan that ingress may not know yet: whichever of two names it hears first is the loan's for it.
+        """
+        if not await self._is_known(snapshot.loan_id):
+            return None
         name = f"{LENDER}/{self.seed}/mistake/{len(self.mistakes)}"
         self.mistakes.append(name)
-        snapshot = self._chance.choice(self._snapshots)
         wrong = replace_party(snapshot, f"{snapshot.party_id}-X")
         record = self._record(Sent(name, snapshot.posting_cut_off, wrong))
         return record if self._chance.random() < 0.7 else replace(record, value=record.value[:-9])
+
+    async def _is_known(self, loan_id: str) -> bool:
+        known = "SELECT 1 FROM loan_directory WHERE loan_key = $1"
+        with contextlib.suppress(*DRIVER_ERRORS):
+            return bool(await self.installation.rows("intake", known, f"{LENDER}/{loan_id}"))
+        return False
 
     # -- REST ----------------------------------------------------------------------------------------------------
 

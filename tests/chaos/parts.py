@@ -51,7 +51,7 @@ class Part:
         """How often it has logged an event, from a size of its log on."""
         with self.log.open("rb") as file:
             file.seek(since)
-            return file.read().count(f'"event": "{event}"'.encode())
+            return file.read().count(event.encode())  # for machines in production, for people in a demo
 
     def start(self) -> None:
         """Start it."""
