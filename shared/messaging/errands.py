@@ -27,10 +27,11 @@ AT_ONCE = 256
 
 
 class Answered(NamedTuple):
-    """What came of an errand, for the actor that asked for it."""
+    """What came of an errand, for the actor that asked for it; `place` is where it was asked in."""
 
     number: int
     event: Event[Any]
+    place: int = 0
 
 
 class Call(NamedTuple):
@@ -56,17 +57,19 @@ class Errands:
     kind: ActorKind
     clock: Clock
     _answers: list[Answered] = field(default_factory=list)
+    _asked: int = 0
     _running: set["asyncio.Task[None]"] = field(default_factory=set)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     def start(self, calls: Iterable[Call]) -> None:
         """Begin errands; nobody waits for them."""
         for call in calls:
-            task = asyncio.create_task(self._run(call))
+            self._asked += 1
+            task = asyncio.create_task(self._run(call, self._asked))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-    async def _run(self, call: Call) -> None:
+    async def _run(self, call: Call, place: int) -> None:
         errand = self.kind.errands[type(call.event.data)]
         try:
             async with self._room:
@@ -75,7 +78,7 @@ class Errands:
             log.warning("errand_failed", fact=call.event.type, reason=type(error).__name__)
             return
         if answer is not None:
-            self._answers.append(Answered(call.number, self._told(call.event, answer)))
+            self._answers.append(Answered(call.number, self._told(call.event, answer), place))
 
     def _told(self, asked: Event[Any], answer: Any) -> Event[Any]:
         now = self.clock.now()
@@ -98,8 +101,11 @@ class Errands:
         return bool(self._answers or self._running)
 
     def take(self, held: Collection[int]) -> list[Answered]:
-        """The answers for actors that are held; those for others are dropped, since their holder looks for itself."""
-        taken, self._answers = self._answers, []
+        """The answers for actors that are held, in the order in which they were asked for.
+
+        Those for others are dropped, since their holder looks for itself.
+        """
+        taken, self._answers = sorted(self._answers, key=lambda each: each.place), []
         return [each for each in taken if each.number in held]
 
     def give_back(self, answers: Iterable[Answered]) -> None:

@@ -175,7 +175,8 @@ class Worker:
         Raises StoreUnavailableError, StaleCursorError (after which all standings are dropped) and TryLater (after
         which the same records will be read again).
         """
-        answers = self.errands.take(self.standings)
+        apart = self.in_step and (records or commands or due)
+        answers = [] if apart else self.errands.take(self.standings)
         busy = bool(records or commands or due or answers)
         acknowledged = self._acknowledged() if busy or settle else {}
         if not (busy or acknowledged) or not self.standings:

@@ -20,12 +20,16 @@ TOPICS = (
     "outreach.events",
     "outreach.allocations",
     "legal.events",
+    "intake.profiles",
 )
 AGAIN = 40
 """How many records of each lane are told again."""
 
 TRIES = 3
-_MACHINERY = ("actor", "worker", "cursor_in", "lane_out", "lane_clock", "outbox", "alembic_version", "operation_log")
+_PUT_OFF = ("plan_step", "step_due")
+"""A step that falls due on a lane that has yet to hear the bank again is put off, of which nothing is told."""
+
+_MACHINERY = (*_PUT_OFF, "actor", "worker", "cursor_in", "lane_out", "lane_clock", "outbox", "alembic_version", "operation_log")
 _TABLES = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1

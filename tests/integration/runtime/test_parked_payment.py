@@ -145,9 +145,9 @@ async def test_parked_payment_leads_to_a_hold_when_a_handler_fails(house: House)
     await house.tells(BusinessDateAdvanced(lender_id=LENDER, business_date=day("2024-03-05")), overdue())
     await house.close()
     whole = house.services[0]
-    edge, lane = whole.actors
+    edge, lane, *others = whole.actors
     broken = replace(lane, handlers={**lane.handlers, PaymentReceived: failing})
-    house.services[0] = replace(whole, actors=(edge, broken))
+    house.services[0] = replace(whole, actors=(edge, broken, *others))
     await house.open()
     await house.tells(paid(1), paid(2))
     found = await house.rows("intake", "SELECT kind, reason, status FROM dead_letter")
