@@ -29,7 +29,17 @@ TRIES = 3
 _PUT_OFF = ("plan_step", "step_due")
 """A step that falls due on a lane that has yet to hear the bank again is put off, of which nothing is told."""
 
-_MACHINERY = (*_PUT_OFF, "actor", "worker", "cursor_in", "lane_out", "lane_clock", "outbox", "alembic_version", "operation_log")
+_MACHINERY = (
+    *_PUT_OFF,
+    "actor",
+    "worker",
+    "cursor_in",
+    "lane_out",
+    "lane_clock",
+    "outbox",
+    "alembic_version",
+    "operation_log",
+)
 _TABLES = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1

@@ -92,6 +92,7 @@ class Installation:
     few: bool = False
     log: Broker | None = None
     clocks: dict[str, WallClock] = field(default_factory=dict)
+    _ports: set[int] = field(default_factory=set)
     _supervisor: "asyncio.Task[None] | None" = None
 
     @classmethod
@@ -143,7 +144,8 @@ class Installation:
         return [self._part(f"{service}-{name}", service, each) for name, each in roles]
 
     def _part(self, name: str, service: str, roles: Sequence[str]) -> Part:
-        port = free_port()
+        port = next(port for port in iter(free_port, 0) if port not in self._ports)
+        self._ports.add(port)
         environment = {
             **clean_environment(),
             **self._clock_of(name),
