@@ -196,6 +196,15 @@ class Plant:
         return self.hands[kind]
 
     async def read(self, kind: str, limit: int = ALL) -> int:
+        """Read some, as the live loop does: who hears that the connection was lost acquires anew, and reads again."""
+        try:
+            return await self._read(kind, limit)
+        except StoreUnavailableError:
+            worker = (await self.hand(kind)).worker
+            await worker.take(worker.forget())
+            return await self._read(kind, limit)
+
+    async def _read(self, kind: str, limit: int = ALL) -> int:
         """Read some, apply them with whatever else waits, and commit; nothing is published. How much there was."""
         hand = await self.hand(kind)
         fetched = await hand.reading.fetch(limit, 0.0)
@@ -230,7 +239,7 @@ class Plant:
         hand = await self.hand(kind)
         hand.store.interruption = _after_commit if number >= ALL else before(number, cut)
         try:
-            await self.read(kind)
+            await self._read(kind)
         except StoreUnavailableError:
             if survives:
                 await hand.worker.take(hand.worker.forget())
