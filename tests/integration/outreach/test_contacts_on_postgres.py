@@ -71,6 +71,7 @@ class Sending:
             while await self.worker.has_work() or self.worker.errands.waiting:
                 await self.worker.turn((), due=1000)
                 await self.worker.errands.settle()
+                await self.worker.turn(())
 
     async def close(self) -> None:
         await self.worker.errands.close()
