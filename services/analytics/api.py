@@ -4,20 +4,17 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.analytics import store
 from services.analytics.domain.rolls import Transition
 from shared.http.auth import Role, require
 from shared.http.database import Connection
-from shared.http.inputs import NO_NUL
+from shared.http.inputs import NO_NUL, DebtorId
 from shared.http.paging import Page, PageRequest, Paging
 from shared.http.problems import Problem
 
-DebtorId = Annotated[
-    str, Path(min_length=1, max_length=128, pattern="^[0-9A-Za-z_.-]+$", description="The debtor's pseudonym.")
-]
 Scheme = Annotated[
     str | None, Query(max_length=128, pattern=NO_NUL, description="A reporting scheme; all of them if left out.")
 ]

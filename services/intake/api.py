@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.intake import views
@@ -13,6 +13,7 @@ from services.intake.cases.domain.reporting import Schemes
 from services.intake.connectors import cloud_events
 from services.intake.connectors.sealing import BlindIndex, Sealer
 from services.intake.profiles import api as people
+from services.intake.profiles.api import DebtorId
 from services.intake.views import CaseDetail, CaseItem, HistoryItem
 from shared.contracts import schemas
 from shared.contracts.core_banking import TOPIC, BusinessDateAdvanced
@@ -40,7 +41,6 @@ Bank = Depends(require(Role.CORE_BANK))
 BankOrOperator = Depends(require(Role.CORE_BANK, Role.OPERATOR))
 Reader = Depends(require(Role.OPERATOR, Role.SUPERVISOR))
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:/@+\-]+$")]
-DebtorId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 
 
 class Accepted(BaseModel):

@@ -4,19 +4,16 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.legal import store
 from shared.http.auth import Role, require
 from shared.http.database import Connection
+from shared.http.inputs import DebtorId
 from shared.http.paging import Page, PageRequest, Paging
 from shared.http.problems import Problem
-
-DebtorId = Annotated[
-    str, Path(min_length=1, max_length=128, pattern="^[0-9A-Za-z_.-]+$", description="The debtor's pseudonym.")
-]
 
 
 class MatterState(StrEnum):

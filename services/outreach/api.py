@@ -14,14 +14,11 @@ from shared.contracts.reasons import REASON_LENGTH, REASON_PATTERN
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import Connection
-from shared.http.inputs import IsoDate
+from shared.http.inputs import DebtorId, IsoDate
 from shared.http.paging import Page, PageRequest, Paging, malformed_cursor
 from shared.http.problems import Problem
 
 Staff = Annotated[Principal, Depends(require(Role.OPERATOR, Role.SUPERVISOR))]
-DebtorId = Annotated[
-    str, Path(min_length=1, max_length=128, pattern="^[0-9A-Za-z_.-]+$", description="The debtor's pseudonym.")
-]
 HoldId = Annotated[
     str,
     Path(

@@ -4,6 +4,7 @@ import re
 from datetime import date
 from typing import Annotated, Any
 
+from fastapi import Path
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
@@ -22,3 +23,8 @@ def _iso(value: Any) -> Any:
 
 IsoDate = Annotated[date, BeforeValidator(_iso, json_schema_input_type=date)]
 """A date as ISO 8601 writes it."""
+
+DebtorId = Annotated[
+    str, Path(min_length=1, max_length=128, pattern="^[0-9A-Za-z_.-]+$", description="The debtor's pseudonym.")
+]
+"""Whom a route is about; one that nobody knows is not found."""

@@ -1,24 +1,21 @@
 """A person's whole ledger over HTTP: every permit, what was done under it, and every refusal, each with its rules."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 
 from services.outreach.compliance.store import shipped
 from services.outreach.contacts.domain.rows import ContactState
+from services.outreach.plans.store import GUARD
 from shared.http.database import Connection
+from shared.http.inputs import DebtorId
 from shared.http.problems import Problem
 
 CONTACTS = text("SELECT * FROM contact WHERE debtor_id = :debtor_id ORDER BY permitted_at, contact_id")
 DENIALS = text("SELECT * FROM contact_denial WHERE debtor_id = :debtor_id ORDER BY denied_at, id")
-KNOWN = text("SELECT 1 FROM debtor_guard WHERE debtor_id = :debtor_id")
-
-DebtorId = Annotated[
-    str, Path(min_length=1, max_length=128, pattern="^[0-9A-Za-z_.-]+$", description="The debtor's pseudonym.")
-]
 
 
 class _View(BaseModel):
@@ -91,7 +88,7 @@ def add_routes(router: APIRouter) -> None:
 async def read_ledger(debtor_id: DebtorId, connection: Connection) -> LedgerView:
     """Every permit and every refusal of a person, in order, each with the rules that were read and what they found."""
     key = {"debtor_id": debtor_id}
-    if (await connection.execute(KNOWN, key)).first() is None:
+    if (await connection.execute(GUARD, key)).first() is None:
         raise Problem(404, "No such debtor", "Outreach has not heard of a case of this debtor.", field="debtor_id")
     contacts = (await connection.execute(CONTACTS, key)).mappings().all()
     denials = (await connection.execute(DENIALS, key)).mappings().all()
