@@ -7,6 +7,7 @@ standings, and the truth is read again from the store. Who holds what is decided
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -181,7 +182,7 @@ class Worker:
         acknowledged = self._acknowledged() if busy or settle else {}
         if not (busy or acknowledged) or not self.standings:
             return None
-        batch = Batch(self.grouped(records), commands, due, acknowledged, (), answers, self._heard())
+        batch = Batch(self.grouped(records), commands, due, acknowledged, answers=answers, heard=self._heard())
         try:
             if answers and not records:  # no cursor will show a database that has gone back in time: it is asked
                 await self.has_work()
@@ -210,7 +211,7 @@ class Worker:
             acks = {place: out for place, out in batch.acknowledged.items() if place[0] in self.standings}
             jumps = [move for move in batch.jumps if move.number in self.standings]
             answers = [each for each in batch.answers if each.number in self.standings]
-            mine = Batch(ours, batch.commands, batch.due, acks, jumps, answers, batch.heard)
+            mine = replace(batch, records=ours, acknowledged=acks, jumps=jumps, answers=answers)
             try:
                 turned = await self._turn.run(self.standings, mine, now)
             except FencedError as error:

@@ -13,17 +13,10 @@ from services.outreach.compliance.domain.evaluating import evaluate
 from services.outreach.compliance.domain.pack import UnknownRuleError
 from services.outreach.compliance.vectors import VectorError
 from services.outreach.compliance.wording import explained
+from shared.command_line import OneLineParser
 from shared.data_files import WrongDataError
 
 Answer = Callable[[str | int, Mapping[str, Any]], str]
-
-
-class _Parser(argparse.ArgumentParser):
-    """Refuses wrong arguments in one line."""
-
-    def error(self, message: str) -> Any:
-        """End with exit code 2."""
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m services.outreach.compliance", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="check|explain", parser_class=_Parser)
+    parser = OneLineParser(prog="python -m services.outreach.compliance", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="check|explain", parser_class=OneLineParser)
     for name, answer, what in (
         ("check", _checked, "one JSON line for each vector"),
         ("explain", _explained, "each verdict in words, English and Chinese"),

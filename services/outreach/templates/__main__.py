@@ -5,21 +5,13 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from services.outreach.templates.domain.linting import Finding
 from services.outreach.templates.domain.rendering import render
 from services.outreach.templates.domain.template import Template
 from services.outreach.templates.store import LANGUAGES, TEXTS, read_templates, sample_findings, samples
+from shared.command_line import OneLineParser
 from shared.data_files import WrongDataError
-
-
-class _Parser(argparse.ArgumentParser):
-    """Refuses wrong arguments in one line."""
-
-    def error(self, message: str) -> Any:
-        """End with exit code 2."""
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,9 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m services.outreach.templates", description=__doc__)
+    parser = OneLineParser(prog="python -m services.outreach.templates", description=__doc__)
     parser.add_argument("--folder", type=_folder, default=TEXTS, help="where the templates are, by default the shipped")
-    commands = parser.add_subparsers(required=True, metavar="check|show", parser_class=_Parser)
+    commands = parser.add_subparsers(required=True, metavar="check|show", parser_class=OneLineParser)
     check = commands.add_parser("check", help="every template with its findings; exit code 1 where there is one")
     check.set_defaults(answer=_check)
     show = commands.add_parser("show", help="the latest version of one with made-up fields")

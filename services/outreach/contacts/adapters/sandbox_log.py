@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS taken (
 """
 TAKE = """
 INSERT INTO taken (key, permit_id, debtor_id, channel, template, taken_at, outcome)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING key
 """
 FIND = "SELECT key, permit_id, debtor_id, channel, template, taken_at, outcome FROM taken WHERE key = $1"
 EVERY = "SELECT key, permit_id, debtor_id, channel, template, taken_at, outcome FROM taken ORDER BY taken_at, key"
@@ -38,8 +38,8 @@ class PostgresGatewayLog:
         row = (taken.key, taken.permit_id, taken.debtor_id, taken.channel, taken.template, taken.taken_at)
         try:
             pool = await self._opened()
-            await pool.execute(TAKE, *row, taken.outcome)
-            found = await pool.fetchrow(FIND, taken.key)
+            is_new = await pool.fetchval(TAKE, *row, taken.outcome)
+            found = None if is_new else await pool.fetchrow(FIND, taken.key)
         except DRIVER_ERRORS as error:
             raise UnansweredError from error
         return taken if found is None else Taken(**found)

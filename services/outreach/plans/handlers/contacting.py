@@ -14,7 +14,7 @@ from services.outreach.plans.domain.course import active_plan, guard_of, obstacl
 from services.outreach.plans.domain.rows import DebtorPlans, Step, StepState
 from services.outreach.plans.handlers.telling import Decision, step_ended, told
 from shared.contracts import outreach
-from shared.contracts.envelope import Event, Moment, derived_id
+from shared.contracts.envelope import Event, Fact, Moment, derived_id
 
 LONGEST_WAIT = timedelta(days=30)
 """A step that the rules would allow only later than this is given up: it answers a case that has long changed."""
@@ -126,9 +126,7 @@ def _made(state: DebtorPlans, made: Contact, now: Moment) -> Decision:
         outcome=made.outcome,
         provider_reference=made.provider_reference,
     )
-    said = told(state, payload)
-    state, facts = _step_ended(state, made, StepState.DISPATCHED, made.outcome, now)
-    return state, (said, *facts)
+    return _ended(state, payload, made, StepState.DISPATCHED, made.outcome, now)
 
 
 def _not_made(state: DebtorPlans, failed: Contact, delivery: Delivery, now: Moment) -> Decision:
@@ -140,14 +138,12 @@ def _not_made(state: DebtorPlans, failed: Contact, delivery: Delivery, now: Mome
         channel=failed.channel,
         reason=failed.reason,
     )
-    said = told(state, payload)
     step, plan = state.steps.get((failed.plan_number, failed.step_number)), active_plan(state)
     wanted = plan is not None and plan.plan_number == failed.plan_number and not obstacle(state)
     if step is not None and wanted and delivery is not Delivery.REFUSED and failed.tries < course.MOST_TRIES:
         pause = timedelta(minutes=1) * 2**failed.tries
-        return postponed(state, step, now.instant + pause, failed.reason), (said,)
-    state, facts = _step_ended(state, failed, StepState.FAILED, failed.reason, now)
-    return state, (said, *facts)
+        return postponed(state, step, now.instant + pause, failed.reason), (told(state, payload),)
+    return _ended(state, payload, failed, StepState.FAILED, failed.reason, now)
 
 
 def on_contact_due(state: DebtorPlans, event: Event[ContactDue], now: Moment) -> Decision:
@@ -176,10 +172,7 @@ def _doubtful(state: DebtorPlans, known: Contact, now: Moment) -> Decision:
         channel=doubtful.channel,
         reason=doubtful.reason,
     )
-    state = _with(state, doubtful, now.instant)
-    said = told(state, payload)
-    state, facts = _step_ended(state, doubtful, StepState.UNKNOWN, doubtful.reason, now)
-    return state, (said, *facts)
+    return _ended(_with(state, doubtful, now.instant), payload, doubtful, StepState.UNKNOWN, doubtful.reason, now)
 
 
 def _with(state: DebtorPlans, kept: Contact, instant: datetime) -> DebtorPlans:
@@ -190,6 +183,11 @@ def _with(state: DebtorPlans, kept: Contact, instant: datetime) -> DebtorPlans:
     return replace(state, contacts={**state.contacts, kept.contact_id: kept}, contact_due=due)
 
 
-def _step_ended(state: DebtorPlans, of: Contact, step_state: StepState, reason: str, now: Moment) -> Decision:
+def _ended(state: DebtorPlans, payload: Fact, of: Contact, step_state: StepState, reason: str, now: Moment) -> Decision:
+    """Tell how a contact ended, and end the step that it was made for, where that is known still."""
+    said = told(state, payload)
     step = state.steps.get((of.plan_number, of.step_number))
-    return (state, ()) if step is None else step_ended(state, step, step_state, reason, now)
+    if step is None:
+        return state, (said,)
+    state, facts = step_ended(state, step, step_state, reason, now)
+    return state, (said, *facts)
