@@ -44,10 +44,11 @@ def share(actors: int, mine: Collection[int], held: Mapping[int, str], me: str, 
     """Aim at ⌈actors / live workers⌉: give up what was lost and the surplus, take what is free, lowest number first.
 
     A worker that forgot what it held, since an outcome was unknown, may find its name on more than its share.
-    Two that begin together may take the same actors: the later one holds them, and the earlier one learns it here.
+    Two that begin together may take the same actors: the later one holds them, and the earlier one learns it here, even
+    where the later one has given them up again since: a lane in which nothing comes has no turn to tell it by.
     """
     aim = math.ceil(actors / max(workers, 1))
-    lost = sorted(number for number in mine if held.get(number, me) != me)
+    lost = sorted(number for number in mine if held.get(number) != me)
     kept = sorted(set(mine) - set(lost))
     free = [number for number in range(actors) if number not in kept and held.get(number, me) == me]
     take = tuple(free[: max(aim - len(kept), 0)])
