@@ -7,9 +7,12 @@ import msgspec
 from services.intake.connectors.sending import CHINA
 from services.outreach.contacts.domain.rows import ContactState
 from services.outreach.contacts.red_lines import Entry, Sent, Stop, counted
+from services.outreach.plans.domain.course import StopReason
 from tests.simulator.looking import Found, Look
 
 TALKS_A_DAY = 3
+
+ENDINGS = {StopReason.PAYMENT, StopReason.CURED, StopReason.CLOSED}
 
 
 def contacts_are_once(look: Look) -> Found:
@@ -68,6 +71,18 @@ def no_red_line(look: Look) -> Found:
     ]
     for line, times in counted(ledger, sent, stops).items():
         yield f"27 {line}: {times}", times == 0
+
+
+def no_plan_is_older_than_a_stop(look: Look) -> Found:
+    """What was computed before a payment, a cure or a closing starts nothing once outreach has stopped for it."""
+    stopped: dict[str, int] = {}
+    for row in look.of("outreach").history:
+        if row.type == "outreach.plan-started.v1":
+            behind = stopped.get(row.debtor_id, 0)
+            what = f"19 a plan of {row.debtor_id} from version {row.case_version}, stopped at {behind}"
+            yield what, row.case_version >= behind
+        if row.type == "outreach.plan-stopped.v1" and msgspec.json.decode(row.data)["reason"] in ENDINGS:
+            stopped[row.debtor_id] = row.case_version
 
 
 def caps_are_kept(look: Look) -> Found:

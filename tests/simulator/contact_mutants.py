@@ -7,8 +7,9 @@ from typing import Any
 from services.outreach.contacts.domain.course import Delivery
 from services.outreach.contacts.domain.rows import Contact, ContactState
 from services.outreach.contacts.effects import Dispatcher, Heard
+from services.outreach.plans.domain import course
 from services.outreach.plans.domain.rows import DebtorPlans
-from services.outreach.plans.handlers import contacting
+from services.outreach.plans.handlers import contacting, treatments
 from services.outreach.plans.handlers.telling import told
 from shared.contracts.envelope import Moment
 from shared.messaging.turn import Turn, Turned
@@ -67,3 +68,14 @@ def permit_reused() -> Changes:
 
     real = contacting._not_made
     return [(contacting, "_not_made", not_made)]
+
+
+def stale_treatment_accepted() -> Changes:
+    """A treatment that was computed before a stop starts a plan after it."""
+
+    def may_plan(state: DebtorPlans) -> bool:
+        held = state.treatment
+        return held is not None and state.guard is not None and not held.plan_number and not course.obstacle(state)
+
+    accepted = (treatments, "refusal_of", lambda _state, _version: "")
+    return [accepted, (treatments, "may_plan", may_plan), (course, "may_plan", may_plan)]

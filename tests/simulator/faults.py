@@ -10,7 +10,7 @@ from typing import Any, cast
 from services.outreach.contacts.ports import NotTakenError
 from shared.messaging.broker import Lane, Record
 from shared.messaging.renewing import incarnation_after
-from shared.messaging.sequence import position_of
+from shared.messaging.sequence import header, position_of
 from tests.simulator.gateway import unanswered
 from tests.simulator.parts import LEASE, Process, append
 from tests.simulator.striking import Striking, no_answer, no_broker, to_database
@@ -184,6 +184,13 @@ def _kill_database(striking: Striking, step: Step) -> bool:
     return True
 
 
+def _late(striking: Striking, step: Step) -> bool:
+    """What segmentation makes of a payment comes minutes after outreach has heard of the payment itself."""
+    striking.universe.world.steps.append(step)
+    striking.lose_database("segmentation", striking.chance.uniform(60, 300))
+    return True
+
+
 def _promote(striking: Striking, step: Step) -> bool:
     """The database fails over to a standby that has everything: its timeline changes, and nothing is lost."""
     service = _process(step).service
@@ -299,6 +306,12 @@ def _inside(_universe: Universe, step: Step) -> bool:
     return step.place in _INSIDE
 
 
+def _before_a_payment(_universe: Universe, step: Step) -> bool:
+    """Whether a payment is being told."""
+    told = (record for records in step.about.values() for record in records) if step.place == "log.append" else ()
+    return any(header(record.headers, "type") == "intake.payment-posted.v1" for record in told)
+
+
 def _publishes(_universe: Universe, step: Step) -> bool:
     return _about_facts(step)
 
@@ -338,6 +351,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("the gateway's answer is lost", "23 unanswered", _is("gateway.send"), _contact_unanswered, 2),
     Fault("the gateway cannot be reached", "23 not taken", _is("gateway.send"), _contact_not_taken, 2),
     Fault("a look-up is not answered", "23 look-up", _is("gateway.look_up"), _contact_unanswered, 1),
+    Fault("segmentation stands still for minutes", "late", _before_a_payment, _late, 1),
     Fault("killed for good beside another worker", "dead worker", _any, _kill_for_good, 400),
     Fault("stopped in order and started again", "restart", _any, _stop_in_order, 400),
 )

@@ -24,6 +24,7 @@ from tests.simulator.contact_invariants import (
     caps_are_kept,
     contacts_are_once,
     ledger_is_true,
+    no_plan_is_older_than_a_stop,
     no_red_line,
     permits_are_used_once,
 )
@@ -347,6 +348,7 @@ RULES: Sequence[tuple[Rule, str, bool]] = (
     (_newest, "17 copies are the newest", True),
     (_stages, "14 stages fit", True),
     (_plans, "16, 19 plans run where they may", True),
+    (no_plan_is_older_than_a_stop, "19 no plan is older than a stop", True),
     (_steps, "19 steps are due where plans run", True),
     (_holds, "19 holds stand where they must", True),
     (_matters, "19, 20 matters fit", True),

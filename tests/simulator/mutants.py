@@ -198,4 +198,5 @@ MUTANTS: Sequence[Mutant] = (
     Mutant("forget the reservation", contact_mutants.forget_the_reservation, frozenset({"24 after", "23 not taken"})),
     Mutant("SENDING after the call", contact_mutants.sending_after_the_call, frozenset({"24 after", "3"})),
     Mutant("permit reused", contact_mutants.permit_reused, frozenset({"23 not taken"})),
+    Mutant("stale treatment accepted", contact_mutants.stale_treatment_accepted, frozenset({"late"})),
 )

@@ -48,7 +48,7 @@ class Result:
 
 
 CONTACTS = ("23 look-up", "23 not taken", "23 unanswered", "24 after", "24 before", "24 frozen")
-POINTS = (*(str(number) for number in range(1, 16) if number != 14), *CONTACTS)
+POINTS = (*(str(number) for number in range(1, 16) if number != 14), "late", *CONTACTS)
 """The crash points; the fourteenth, an event that cannot be applied, is said by the bank in most schedules."""
 
 RARELY = {"killed between take_due and write": 1, "killed between move_cursors and count_letters": 1}

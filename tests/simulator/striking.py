@@ -70,7 +70,7 @@ class Striking:
 
     # -- servers -------------------------------------------------------------------------------------------------
 
-    def lose_database(self, service: str) -> None:
+    def lose_database(self, service: str, seconds: float = 4) -> None:
         """End every connection to a database, and refuse new ones for a while; a COMMIT under way is done or not."""
         universe = self.universe
         universe.world.say(f"the database of {service} is killed")
@@ -81,7 +81,7 @@ class Striking:
         for process in universe.processes:
             if process.service == service:
                 process.disconnect()
-        self._down(service)
+        self._down(service, seconds)
 
     def lose_broker(self) -> None:
         """The broker dies and comes back with all it had; what was being appended may be there or not."""
@@ -93,9 +93,9 @@ class Striking:
             world.fail(step, no_broker())
         self._down("log")
 
-    def _down(self, name: str) -> None:
+    def _down(self, name: str, seconds: float = 4) -> None:
         self.universe.set_down(name, down=True)
-        self.later(0.1, 4, lambda: self.universe.set_down(name, down=False))
+        self.later(seconds / 40, seconds, lambda: self.universe.set_down(name, down=False))
 
     def in_silence(self, step: Step) -> None:
         """Do a step, and let nobody hear of it."""
