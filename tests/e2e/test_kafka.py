@@ -19,9 +19,10 @@ from shared.settings import SERVICES
 from tests.conftest import BlankDatabase, DatabaseOf
 from tests.e2e.invariants import broken, by_debtor
 from tests.e2e.owners import after_the_run
-from tests.e2e.panel import FILE, compare, counted, transitions_of
+from tests.e2e.panel import compare, counted, transitions_of
 from tests.e2e.running import LONGEST, QUICK, data_directory, done
 from tests.e2e.system import PUBLIC_PARTITIONS, System
+from tests.real_data import card_panel
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(LONGEST)]
 
@@ -32,10 +33,10 @@ BANK, TODAY = "kafka-bank", date(2026, 3, 2)
 async def test_five_hundred_real_accounts_come_out_as_the_file_has_them() -> None:
     if reason := missing():
         pytest.skip(f"no Kafka: {reason}")
-    expected = counted(ACCOUNTS)
+    expected = counted(ACCOUNTS, card_panel())
     with data_directory("replay") as data:
         out = data / "roll.csv"
-        command = ("replay", "--file", FILE, "--accounts", ACCOUNTS, "--broker", "kafka", "--out", out)
+        command = ("replay", "--file", card_panel(), "--accounts", ACCOUNTS, "--broker", "kafka", "--out", out)
         said, _ = done(data, QUICK, *command)
         assert f"{ACCOUNTS:,} accounts" in said
         assert transitions_of(out) == expected.transitions

@@ -5,8 +5,9 @@ import pytest
 from shared.messaging.embedded_log import EmbeddedLog
 from tests.e2e.invariants import broken
 from tests.e2e.owners import after_the_run
-from tests.e2e.panel import FILE, compare, counted, transitions_of
+from tests.e2e.panel import compare, counted, transitions_of
 from tests.e2e.running import LONGEST, QUICK, data_directory, done
+from tests.real_data import card_panel
 
 ACCOUNTS = 3_000
 
@@ -14,11 +15,11 @@ ACCOUNTS = 3_000
 @pytest.mark.slow
 @pytest.mark.timeout(LONGEST)
 async def test_three_thousand_real_accounts_come_out_as_the_file_has_them() -> None:
-    expected = counted(ACCOUNTS)
+    expected = counted(ACCOUNTS, card_panel())
     assert len(expected.standing) > ACCOUNTS // 2
     with data_directory("replay") as data:
         out = data / "roll.csv"
-        said, _ = done(data, QUICK, "replay", "--file", FILE, "--accounts", ACCOUNTS, "--out", out)
+        said, _ = done(data, QUICK, "replay", "--file", card_panel(), "--accounts", ACCOUNTS, "--out", out)
         assert f"{ACCOUNTS:,} accounts" in said
         assert transitions_of(out) == expected.transitions
         async with after_the_run(data / "replay") as held:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +20,8 @@ from services.analytics.store import LAYOUT
 from services.intake.connectors.card_panel import CardPanel
 from shared.contracts import core_banking, intake
 from shared.contracts.envelope import Event, Fact, Moment
+from tests.real_data import card_panel
 
-REAL = Path(__file__).parents[4] / "shared" / "data" / "card_panel" / "credit_record.zip"
 ACCOUNTS = 1_500
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 FIRST_DAYS = (150, 120, 90, 60, 30, 1)
@@ -91,7 +90,7 @@ class Keeper:
 
 def replayed() -> Counter[tuple[str, str]]:
     keeper, records, versions = Keeper(), dict[str, DebtorRecord](), Counter[str]()
-    for month in CardPanel(REAL, ACCOUNTS).months():
+    for month in CardPanel(card_panel(), ACCOUNTS).months():
         for sent in month.events:
             for account, fact in keeper.hear(sent.fact):
                 versions[account] += 1
@@ -112,7 +111,7 @@ def replayed() -> Counter[tuple[str, str]]:
 
 def counted_from_the_file() -> Counter[tuple[str, str]]:
     accounts: dict[str, dict[int, str]] = {}
-    with zipfile.ZipFile(REAL) as archive:
+    with zipfile.ZipFile(card_panel()) as archive:
         for line in archive.read("credit_record.csv").decode().split()[1:]:
             account, age, status = line.split(",")
             accounts.setdefault(account, {})[int(age)] = status

@@ -19,8 +19,8 @@ from shared.contracts.core_banking import (
     LoanOverdue,
     PaymentPosted,
 )
+from tests.real_data import card_panel
 
-REAL = Path(__file__).parents[4] / "shared" / "data" / "card_panel" / "credit_record.zip"
 HEADER = "ID,MONTHS_BALANCE,STATUS"
 BUCKETS = {"0": (1, 29), "1": (30, 59), "2": (60, 89), "3": (90, 119), "4": (120, 149), "5": (150, 10_000)}
 
@@ -351,7 +351,7 @@ def test_no_accounts_are_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_whole_real_panel_gives_the_events_that_its_rows_imply() -> None:
     told: Counter[str] = Counter()
-    for month in CardPanel(REAL).months():
+    for month in CardPanel(card_panel()).months():
         for sent in month.events:
             told[type(sent.fact).__name__] += 1
             if isinstance(sent.fact, LoanClosed):
@@ -362,7 +362,7 @@ def test_the_whole_real_panel_gives_the_events_that_its_rows_imply() -> None:
 def implied_by_rows() -> Counter[str]:
     """The events counted from the file alone, account by account."""
     accounts: dict[str, dict[int, str]] = {}
-    with zipfile.ZipFile(REAL) as archive:
+    with zipfile.ZipFile(card_panel()) as archive:
         for line in archive.read("credit_record.csv").decode().split()[1:]:
             account, age, status = line.split(",")
             accounts.setdefault(account, {})[int(age)] = status

@@ -5,22 +5,18 @@ import io
 import zipfile
 from collections import Counter
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from services.intake.connectors.roll_rates import ladders, rates
-
-REAL = Path(__file__).parents[4] / "shared" / "data" / "card_panel" / "credit_record.zip"
+from tests.real_data import card_panel
 
 
 @pytest.fixture(scope="module")
 def panel() -> dict[str, dict[int, str]]:
     """The statuses of each account by month, straight from the file."""
-    if not REAL.exists():
-        pytest.skip("the real card panel is no part of the repository")
     accounts: dict[str, dict[int, str]] = {}
-    with zipfile.ZipFile(REAL) as archive, archive.open("credit_record.csv") as packed:
+    with zipfile.ZipFile(card_panel()) as archive, archive.open("credit_record.csv") as packed:
         for account, month, status in list(csv.reader(io.TextIOWrapper(packed, encoding="utf-8")))[1:]:
             accounts.setdefault(account, {})[int(month)] = status
     return accounts

@@ -4,7 +4,6 @@ import base64
 import json
 import string
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -32,6 +31,7 @@ from shared.messaging.broker import Headers, Lane, Outgoing, Record
 from shared.profiles import HeldProfile, contacts_of, open_contact, open_name
 from shared.service import Rejected
 from shared.vault import Vault
+from tests.real_data import real
 from tests.unit.intake.play import closing, instalment, payment, reversal, snapshot
 
 VAULT = Vault(bytes(range(32)))
@@ -286,8 +286,8 @@ def test_a_refusal_names_the_debtor_if_it_can(bad: Record, owner: str, lender_id
 
 
 def test_the_official_conformance_cases_are_understood() -> None:
-    path = Path(__file__).parents[4] / "shared" / "data" / "formats" / "cloudevents_kafka_conformance.json"
-    cases = {case["name"]: case for case in json.loads(path.read_text())["cases"]}
+    official = json.loads(real("formats/cloudevents_kafka_conformance.json").read_text())
+    cases = {case["name"]: case for case in official["cases"]}
     given_records = [record(cases["binary"]["value"].encode(), _as_headers(cases["binary"]["headers"]))]
     given_records += [
         record(cases["structured"]["value"].encode(), _as_headers(headers))
