@@ -125,6 +125,7 @@ def _lane(
         on_lane={intake.BusinessDateAdvanced: steps.on_business_date},
         commands=COMMANDS,
         keeps_history=True,
+        heeds_freshness=True,
     )
 
 
