@@ -21,8 +21,7 @@ from shared.http.paging import Page, PageRequest, Paging, malformed_cursor
 
 Staff = Annotated[Principal, Depends(require(Role.OPERATOR, Role.SUPERVISOR))]
 Queue = Annotated[str | None, Query(max_length=64, pattern="^[0-9A-Za-z_.:-]+$")]
-PlanNumber = Annotated[int, Path(ge=1, le=2**31 - 1, alias="plan")]
-StepNumber = Annotated[int, Path(ge=-(2**31), le=2**31 - 1, alias="step")]
+Number = Annotated[int, Path(ge=0, le=2**31 - 1)]
 
 DIGITS = 12
 """Of a number in a cursor: none of ours is longer."""
@@ -66,7 +65,7 @@ def add_routes(router: APIRouter, signer: Signer) -> None:
     """Add the routes to those about debtors."""
     of = "/work-items/{debtor_id}/{plan}-{step}"
     router.add_api_route("/work-items", list_work, methods=["GET"])
-    router.add_api_route(f"{of}/claim", _Desk(signer).claim_work, methods=["POST"], responses=REFUSED)
+    router.add_api_route(f"{of}/claim", _Desk(signer).claim_work, methods=["POST"], status_code=201, responses=REFUSED)
     router.add_api_route(f"{of}/release", release_work, methods=["POST"])
 
 
@@ -114,8 +113,8 @@ class _Desk:
     async def claim_work(
         self,
         debtor_id: DebtorId,
-        plan: PlanNumber,
-        step: StepNumber,
+        plan: Number,
+        step: Number,
         desk: Commands,
         key: IdempotencyKey,
         staff: Staff,
@@ -129,8 +128,8 @@ class _Desk:
 
 async def release_work(
     debtor_id: DebtorId,
-    plan: PlanNumber,
-    step: StepNumber,
+    plan: Number,
+    step: Number,
     desk: Commands,
     key: IdempotencyKey,
     staff: Staff,
