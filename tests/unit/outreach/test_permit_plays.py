@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from services.outreach.compliance.domain.words import Outcome, Party
+from services.outreach.contacts.domain.course import Delivery
 from services.outreach.contacts.domain.rows import Contact
+from services.outreach.contacts.effects import Heard
 from services.outreach.permits.commands import AskPermit, Content, GiveBack, Purpose
 from services.outreach.plans.commands import PlaceHold
 from services.outreach.plans.domain.rows import Channel
@@ -18,7 +20,7 @@ from shared.contracts.core_banking import ContactKind, ContactOwner, ContactSour
 from shared.contracts.envelope import Moment
 from shared.contracts.segmentation import Channel as Prescribed
 from shared.service import Rejected
-from tests.unit.outreach.play import CLOSED, CURED, LEGAL_HOLD, Play, case, payment, treatment
+from tests.unit.outreach.play import CLOSED, CURED, LEGAL_HOLD, Play, case, payment, reversal, treatment
 from tests.unit.outreach.test_contact_plays import LANE as SENDING
 
 ANNA, BERT, CHIEF = "operator/anna", "operator/bert", "supervisor/chief"
@@ -192,6 +194,13 @@ def test_a_contact_of_a_provider_is_nobodys_to_give_back() -> None:
     assert play.refused(GiveBack(contact_id=sent)) == ("contact_id", "no such permit of a person")  # type: ignore[attr-defined]
 
 
+def test_what_a_provider_says_of_a_contact_that_it_did_not_make_is_not_heard(play: Asking) -> None:
+    play.ask()
+    [permit] = play.permits
+    assert play.tell(Heard(contact_id=permit.contact_id, delivery=Delivery.FAILED)) == []
+    assert play.states == ["sending"]
+
+
 # A stop
 
 
@@ -226,6 +235,17 @@ def test_a_stop_leaves_what_is_known_to_have_been_made(play: Asking, stop: Any, 
     play.report(play.permits[0], Outcome.CONVERSATION)
     assert "ContactNotMade" not in play.tell(stop, 2)
     assert play.states == ["made"]
+
+
+def test_a_step_that_finds_the_case_ended_takes_back_what_people_hold(play: Asking) -> None:
+    play.tell(treatment(), 1)
+    play.wait(minutes=2)
+    [due] = [row.due_at for key, row in play.state.step_due.items() if key == (1, 1)]
+    play.until(due - timedelta(minutes=1))
+    play.ask()
+    play.tell(reversal(CLOSED), 2)
+    assert "ContactNotMade" in play.wait(minutes=1)
+    assert play.permits[0].reason == "revoked: the case is closed"
 
 
 def test_a_new_plan_takes_no_permit_that_belongs_to_none(play: Asking) -> None:
