@@ -44,7 +44,6 @@ SHORTEST_TOKEN: Final = 24
 DEMO_KEY: Final = b"fairdue demo key: not for people"
 """Known to everybody: it seals synthetic people only."""
 
-
 DEMO_KEK: Final = b"fairdue demo wraps: not for folk"
 DEMO_INDEX_KEY: Final = b"fairdue demo index: not for folk"
 """Known to everybody too: they wrap the data keys, and index the numbers, of synthetic people only."""
@@ -134,6 +133,7 @@ class Settings:
     worker: WorkerTuning = field(default_factory=WorkerTuning)
     dead_letters: DeadLetterLimit = field(default_factory=DeadLetterLimit)
     dispatch: bool = False
+    worked_by_people: tuple[str, ...] = ()
     outbox_hours: int = 72
     key_encryption_key: bytes = field(default=b"", repr=False)
     index_key: bytes = field(default=b"", repr=False)
@@ -160,6 +160,7 @@ class Settings:
             worker=read.worker(),
             dead_letters=read.dead_letters(),
             dispatch=read.one_of("FAIRDUE_DISPATCH", Literal["on", "off"], "off") == "on",
+            worked_by_people=tuple(read.text("FAIRDUE_WORKED_BY_PEOPLE").replace(",", " ").split()),
             outbox_hours=read.number("FAIRDUE_OUTBOX_HOURS", 72, 1, 24 * 366),
         )
         _refuse_unsafe(settings)
@@ -261,8 +262,7 @@ class _Reader:
     """Reads one variable at a time and names it in every refusal."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self._demo = environ.get("FAIRDUE_MODE") == "demo"
+        self._environ, self._demo = environ, environ.get("FAIRDUE_MODE") == "demo"
 
     def text(self, variable: str, default: str = "") -> str:
         return self._environ.get(variable, "").strip() or default

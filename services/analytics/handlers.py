@@ -216,8 +216,10 @@ def _planned(record: DebtorRecord, plan: Plan, event: Event[Any], now: Moment) -
     return _with_counts(replace(record, plans={**record.plans, plan.plan_number: plan}), counts)
 
 
-def count_permit(record: DebtorRecord, event: Event[outreach.ContactPermitted], now: Moment) -> Decision:
-    """Count a permit as granted."""
+def count_permit(
+    record: DebtorRecord, event: Event[outreach.ContactPermitted | outreach.PermitGranted], now: Moment
+) -> Decision:
+    """Count a permit as granted, for a provider or a person."""
     return _contact(record, event, now, "permitted"), ()
 
 

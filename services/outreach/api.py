@@ -1,22 +1,26 @@
 """What outreach holds about a debtor, the plans and visits of all, and the holds that people place, over HTTP."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.outreach.contacts.api import add_routes as add_ledger
+from services.outreach.contacts.permits import Signer
+from services.outreach.permits.api import add_routes as add_permits
 from services.outreach.plans import commands, store
+from services.outreach.plans.asking import ask, fact_in, no_such_debtor
 from services.outreach.plans.domain.rows import CaseStatus, Channel, HoldSource, PlanState, StepState, VisitState
+from services.outreach.work.api import add_routes as add_work
+from shared.clock import Clock
 from shared.contracts.reasons import REASON_LENGTH, REASON_PATTERN
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import Connection
 from shared.http.inputs import DebtorId, IsoDate
 from shared.http.paging import Page, PageRequest, Paging, malformed_cursor
-from shared.http.problems import Problem
 
 Staff = Annotated[Principal, Depends(require(Role.OPERATOR, Role.SUPERVISOR))]
 HoldId = Annotated[
@@ -171,13 +175,15 @@ class HoldAnswer(BaseModel):
     stopped_plan: int | None = None
 
 
-def routes() -> APIRouter:
-    """The routes, for operators and supervisors."""
+def routes(signer: Signer, clock: Clock) -> APIRouter:
+    """The routes, for operators and supervisors. Permits are signed by `signer`, and live by `clock`."""
     router = APIRouter(prefix="/v1", tags=["outreach"], dependencies=[Depends(require(Role.OPERATOR, Role.SUPERVISOR))])
     router.add_api_route("/debtors/{debtor_id}", read_debtor, methods=["GET"])
     router.add_api_route("/debtors/{debtor_id}/holds", place_hold, methods=["POST"], status_code=201)
     router.add_api_route("/debtors/{debtor_id}/holds/{hold_id}/release", release_hold, methods=["POST"])
     add_ledger(router)
+    add_permits(router, signer, clock)
+    add_work(router, signer)
     router.add_api_route("/plans", list_plans, methods=["GET"])
     router.add_api_route("/visits", list_visits, methods=["GET"])
     router.add_api_route("/refused-treatments", list_refused, methods=["GET"])
@@ -189,7 +195,7 @@ async def read_debtor(debtor_id: DebtorId, connection: Connection) -> DebtorView
     key = {"debtor_id": debtor_id}
     guard = (await connection.execute(store.GUARD, key)).first()
     if guard is None:
-        raise _no_such_debtor()
+        raise no_such_debtor()
     treatment = (await connection.execute(store.TREATMENT, key)).first()
     holds = (await connection.execute(store.HOLDS, key)).all()
     return DebtorView(
@@ -263,17 +269,9 @@ async def place_hold(
     debtor_id: DebtorId, body: PlaceHold, desk: Commands, key: IdempotencyKey, staff: Staff, connection: Connection
 ) -> HoldAnswer:
     """Have outreach stand still for a debtor; what is queued is cancelled at once."""
-    answer = await desk.submit(
-        kind="lane",
-        owner=debtor_id,
-        lender_id=await _lender_of(connection, debtor_id),
-        name="place-hold",
-        body=body,
-        key=key,
-        principal=staff,
-    )
-    placed = _fact(answer, "outreach.hold-placed.v1")
-    stopped = _fact(answer, "outreach.plan-stopped.v1")
+    answer = await ask(desk, connection, debtor_id=debtor_id, name="place-hold", body=body, key=key, by=staff)
+    placed = fact_in(answer, "outreach.hold-placed.v1")
+    stopped = fact_in(answer, "outreach.plan-stopped.v1")
     return HoldAnswer(hold_id=placed["hold_id"], stopped_plan=stopped.get("plan_number"))
 
 
@@ -287,31 +285,6 @@ async def release_hold(
     connection: Connection,
 ) -> HoldAnswer:
     """Lift a hold that people or outreach itself placed; a plan follows if nothing else stands against it."""
-    await desk.submit(
-        kind="lane",
-        owner=debtor_id,
-        lender_id=await _lender_of(connection, debtor_id),
-        name="release-hold",
-        body=commands.ReleaseHold(hold_id=hold_id, reason=body.reason),
-        key=key,
-        principal=staff,
-    )
+    wanted = commands.ReleaseHold(hold_id=hold_id, reason=body.reason)
+    await ask(desk, connection, debtor_id=debtor_id, name="release-hold", body=wanted, key=key, by=staff)
     return HoldAnswer(hold_id=hold_id)
-
-
-async def _lender_of(connection: AsyncConnection, debtor_id: str) -> str:
-    """The debtor's lender, by whose business date a command is judged. Raises Problem 404."""
-    guard = (await connection.execute(store.GUARD, {"debtor_id": debtor_id})).first()
-    # The desk waits on connections of the same pool: one that is kept meanwhile could be the one that it waits for.
-    await connection.close()
-    if guard is None:
-        raise _no_such_debtor()
-    return str(guard.lender_id)
-
-
-def _no_such_debtor() -> Problem:
-    return Problem(404, "No such debtor", "Outreach has not heard of a case of this debtor.", field="debtor_id")
-
-
-def _fact(answer: dict[str, Any], wire_name: str) -> dict[str, Any]:
-    return next((fact["data"] for fact in answer.get("facts", ()) if fact["type"] == wire_name), {})

@@ -13,31 +13,44 @@ from services.outreach.contacts.domain.rows import ContactDue
 from services.outreach.contacts.effects import Dispatcher, Heard
 from services.outreach.contacts.permits import Signer
 from services.outreach.contacts.ports import Gateway
-from services.outreach.contacts.store import rules_of
+from services.outreach.contacts.store import read_lines, rules_of
 from services.outreach.field import handlers as field
 from services.outreach.field.domain import Field
 from services.outreach.field.store import LAYOUT as BOOKS
 from services.outreach.field.store import read_field
+from services.outreach.permits.commands import AskPermit, GiveBack
 from services.outreach.plans.commands import PlaceHold, ReleaseHold
 from services.outreach.plans.domain.rows import HoldDue, PlanDue, StepDue
 from services.outreach.plans.domain.window import Window
-from services.outreach.plans.handlers import cases, contacting, holds, steps, treatments
+from services.outreach.plans.handlers import cases, claiming, contacting, holds, permitting, steps, treatments
 from services.outreach.plans.store import LAYOUT as PLANS
 from services.outreach.plans.store import read_windows
+from services.outreach.work.commands import ClaimWork, ReleaseWork
 from shared import profiles
+from shared.clock import SystemClock
 from shared.contracts import intake, legal, outreach, quarantine, segmentation
-from shared.service import ActorKind, Errand, Service
-from shared.settings import SANDBOX, Settings
+from shared.service import ActorKind, Errand, Handler, Service
+from shared.settings import SANDBOX, Settings, SettingsError
+
+COMMANDS: Mapping[str, type] = {
+    "place-hold": PlaceHold,
+    "release-hold": ReleaseHold,
+    "ask-permit": AskPermit,
+    "give-back-permit": GiveBack,
+    "claim-work": ClaimWork,
+    "release-work": ReleaseWork,
+}
 
 
 def declare(settings: Settings) -> Service:
     """Outreach, with the data files that it decides by. Raises WrongDataError where one contradicts itself."""
     windows = read_windows()
-    lane = _lane(windows, rules_of({code: window.zone for code, window in windows.items()}), settings.dispatch)
+    rules = rules_of({code: window.zone for code, window in windows.items()})
+    lane = _lane(windows, rules, settings.dispatch, queues_of(settings))
     return Service(
         name="outreach",
         actors=(_dispatching(lane, settings) if settings.dispatch else lane, _allocator(read_field())),
-        routes=api.routes,
+        routes=partial(api.routes, Signer(settings.personal_data_key), SystemClock()),
         migrations=Path(__file__).parent / "migrations",
     )
 
@@ -61,8 +74,22 @@ def with_gateway(
     return replace(lane, errands=errands, let_go=close)
 
 
-def _lane(windows: Mapping[str, Window], rules: Mapping[str, Rules], dispatch: bool) -> ActorKind:  # noqa: FBT001
-    """Plans: by debtor. Nobody is contacted unless `dispatch` is on."""
+def queues_of(settings: Settings) -> Mapping[str, str]:
+    """Where the steps of each channel that people work wait for them. Raises SettingsError for one without a queue."""
+    lines = read_lines()
+    for channel in settings.worked_by_people:
+        if channel not in lines or not lines[channel].queue:
+            raise SettingsError("FAIRDUE_WORKED_BY_PEOPLE", f"no queue is known for the channel {channel!r}")
+    return {channel: lines[channel].queue for channel in settings.worked_by_people}
+
+
+def _lane(
+    windows: Mapping[str, Window],
+    rules: Mapping[str, Rules],
+    dispatch: bool,  # noqa: FBT001
+    queues: Mapping[str, str],
+) -> ActorKind:
+    """Plans: by debtor. No provider is asked unless `dispatch` is on; what people do, they ask for themselves."""
     return ActorKind(
         name="lane",
         inputs=(intake.TOPIC, intake.PROFILES, segmentation.TOPIC, legal.TOPIC, outreach.ALLOCATIONS),
@@ -87,17 +114,28 @@ def _lane(windows: Mapping[str, Window], rules: Mapping[str, Rules], dispatch: b
             outreach.VisitScheduled: steps.on_visit_scheduled,
             outreach.VisitNotScheduled: steps.on_visit_not_scheduled,
             PlanDue: partial(treatments.on_plan_due, windows),
-            StepDue: partial(steps.on_step_due, rules if dispatch else None),
+            StepDue: partial(steps.on_step_due, rules if dispatch else None, queues),
             ContactDue: contacting.on_contact_due,
             Heard: contacting.on_heard,
             HoldDue: holds.on_hold_due,
             PlaceHold: holds.on_place_hold,
             ReleaseHold: holds.on_release_hold,
+            **_asked_by_people(rules),
         },
         on_lane={intake.BusinessDateAdvanced: steps.on_business_date},
-        commands={"place-hold": PlaceHold, "release-hold": ReleaseHold},
+        commands=COMMANDS,
         keeps_history=True,
+        heeds_freshness=True,
     )
+
+
+def _asked_by_people(rules: Mapping[str, Rules]) -> Mapping[type, Handler]:
+    return {
+        AskPermit: partial(permitting.on_ask_permit, rules),
+        GiveBack: permitting.on_give_back,
+        ClaimWork: partial(claiming.on_claim_work, rules),
+        ReleaseWork: claiming.on_release_work,
+    }
 
 
 def _allocator(crews: Field) -> ActorKind:

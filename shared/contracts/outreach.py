@@ -16,8 +16,8 @@ ALLOCATIONS = "outreach.allocations"
 class StepState(StrEnum):
     """How a step of a plan stands; every step ends in exactly one state but the first three.
 
-    `dispatched`: a provider has taken it. `denied`: the rules of contact forbid it for good. `failed`: certainly nobody
-    was reached. `unknown`: nobody can say, so it counts, and is not tried again.
+    `dispatched`: a provider has taken it, or a person has made it. `denied`: the rules of contact forbid it for good.
+    `failed`: certainly nobody was reached. `unknown`: nobody can say, so it counts, and is not tried again.
     """
 
     SCHEDULED = "scheduled"
@@ -174,8 +174,44 @@ class ContactPermitted(Fact, frozen=True, kw_only=True, gc=False):
     pack_version: str
 
 
+class RuleRead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one rule found: `reason` is empty where it let the contact pass; `read` is what it read, by name."""
+
+    rule: str
+    reason: str
+    read: Mapping[str, str]
+
+
+class PermitGranted(Fact, frozen=True, kw_only=True, gc=False):
+    """A person may make a contact: its permit is reserved, and counts from now on.
+
+    contact_id: also the permit's. plan_number, step_number: 0 where it belongs to no step. report_by: until when it can
+    be said how it ended, or that it was not made; then it counts as made. rules: all that were read.
+    """
+
+    contact_id: str
+    plan_number: int
+    step_number: int
+    channel: str
+    template: str
+    purpose: str
+    party: str
+    contact_point: str
+    idempotency_key: str
+    asked_by: str
+    permitted_at: datetime
+    expires_at: datetime
+    report_by: datetime
+    pack: str
+    pack_version: str
+    rules: tuple[RuleRead, ...]
+
+
 class ContactDenied(Fact, frozen=True, kw_only=True, gc=False):
-    """The rules do not allow a contact: all that stand in the way, and when they next allow it, if ever."""
+    """The rules do not allow a contact: all that stand in the way, and when they next allow it, if ever.
+
+    findings: what each of `rules` found.
+    """
 
     plan_number: int
     step_number: int
@@ -185,6 +221,9 @@ class ContactDenied(Fact, frozen=True, kw_only=True, gc=False):
     pack_version: str
     rules: tuple[str, ...]
     next_allowed: datetime | None
+    party: str = "debtor"
+    asked_by: str = "outreach"
+    findings: tuple[RuleRead, ...] = ()
 
 
 class ContactDoubted(Fact, frozen=True, kw_only=True, gc=False):
@@ -225,6 +264,18 @@ class ContactUnknown(Fact, frozen=True, kw_only=True, gc=False):
     step_number: int
     channel: str
     reason: str
+
+
+class WorkRequested(Fact, frozen=True, kw_only=True, gc=False):
+    """A step is due on a channel that people work: it waits in `queue`, where the highest `priority` comes first."""
+
+    plan_number: int
+    step_number: int
+    channel: str
+    queue: str
+    template: str
+    priority: int
+    due_at: datetime
 
 
 class LegalReferred(Fact, frozen=True, kw_only=True, gc=False):
@@ -294,11 +345,13 @@ FACTS: Mapping[str, type[Fact]] = {
     "outreach.visit-requested.v1": VisitRequested,
     "outreach.visit-requests-closed.v1": VisitRequestsClosed,
     "outreach.contact-permitted.v1": ContactPermitted,
+    "outreach.permit-granted.v1": PermitGranted,
     "outreach.contact-denied.v1": ContactDenied,
     "outreach.contact-doubted.v1": ContactDoubted,
     "outreach.contact-made.v1": ContactMade,
     "outreach.contact-not-made.v1": ContactNotMade,
     "outreach.contact-unknown.v1": ContactUnknown,
+    "outreach.work-requested.v1": WorkRequested,
     "outreach.legal-referred.v1": LegalReferred,
     "outreach.hold-placed.v1": HoldPlaced,
     "outreach.hold-released.v1": HoldReleased,

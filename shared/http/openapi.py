@@ -45,6 +45,9 @@ def _with_problems(schema: dict[str, Any]) -> dict[str, Any]:
         for operation in operations.values():
             responses = operation.setdefault("responses", {})
             responses.pop("422", None)
+            for status, response in responses.items():
+                if status.startswith("4") and "application/json" in response.get("content", {}):
+                    response["content"] = {MEDIA_TYPE: response["content"].pop("application/json")}
             responses["default"] = _ANSWER
             schemas.update(_taken_out(operation))
     return schema

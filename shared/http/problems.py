@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problems: they name the field, and never echo what the caller sent."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -49,7 +50,10 @@ class ProblemDetails(BaseModel):
 
 
 class Problem(Exception):  # noqa: N818  # the RFC's own word
-    """An answer that is not the wanted one; `detail` is for people and carries no personal data."""
+    """An answer that is not the wanted one; `detail` is for people and carries no personal data.
+
+    members: more than every problem has, as JSON; a route that answers so describes them (`ProblemDetails`, extended).
+    """
 
     def __init__(
         self,
@@ -60,10 +64,11 @@ class Problem(Exception):  # noqa: N818  # the RFC's own word
         field: str = "",
         errors: Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(f"{status} {title}")
         self.status, self.title, self.detail, self.field = status, title, detail, field
-        self.errors, self.headers = tuple(errors), dict(headers or {})
+        self.errors, self.headers, self.members = tuple(errors), dict(headers or {}), dict(members or {})
 
 
 def type_of(title: str) -> str:
@@ -82,7 +87,7 @@ def response_of(problem: Problem, request_id: str = "") -> Response:
         field=problem.field or None,
         errors=[FieldError(field=field, reason=reason) for field, reason in problem.errors] or None,
     )
-    body = details.model_dump_json(exclude_none=True)
+    body = json.dumps({**problem.members, **details.model_dump(exclude_none=True)})
     return Response(body, problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 

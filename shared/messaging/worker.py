@@ -306,8 +306,8 @@ class Worker:
             self.meter.watermark_age(age)
 
     def _heard(self) -> Mapping[int, datetime]:
-        """How fresh each lane is, where this kind does anything outside, which must not rest on what has passed."""
-        if not self.kind.errands:
+        """How fresh each lane is, where this kind has anything done outside, which must not rest on what has passed."""
+        if not (self.kind.errands or self.kind.heeds_freshness):
             return {}
         if self.in_step:
             return dict.fromkeys(self.standings, self._clock.now())

@@ -100,8 +100,8 @@ def test_unknown_fields_are_ignored(name: str) -> None:
 def _with_strangers(value: Any, place: str = "") -> Any:
     if isinstance(value, dict):
         known = {key: _with_strangers(inner, key) for key, inner in value.items()}
-        # The inputs of an explanation are names and values of any kind: nothing in them is a stranger.
-        return known if place == "inputs" else {**known, "from_the_future": {"n": 1}}
+        # The inputs of an explanation, and what a rule read, are names and values of any kind: none is strange.
+        return known if place in {"inputs", "read"} else {**known, "from_the_future": {"n": 1}}
     if isinstance(value, list):
         return [_with_strangers(inner) for inner in value]
     return value

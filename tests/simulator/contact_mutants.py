@@ -9,7 +9,7 @@ from services.outreach.contacts.domain.rows import Contact, ContactState
 from services.outreach.contacts.effects import Dispatcher, Heard
 from services.outreach.plans.domain import course
 from services.outreach.plans.domain.rows import DebtorPlans
-from services.outreach.plans.handlers import contacting, treatments
+from services.outreach.plans.handlers import contacting, reserving, treatments
 from services.outreach.plans.handlers.telling import told
 from shared.contracts.envelope import Moment
 from shared.messaging.turn import Turn, Turned
@@ -37,8 +37,8 @@ def forget_the_reservation() -> Changes:
     def kept(state: DebtorPlans, kept: Contact, instant: Any) -> DebtorPlans:
         return state if kept.state is ContactState.SENDING and not kept.lookups else real(state, kept, instant)
 
-    real = contacting._with
-    return [(contacting, "_with", kept)]
+    real = reserving.kept
+    return [(reserving, "kept", kept)]
 
 
 def sending_after_the_call() -> Changes:
@@ -64,7 +64,7 @@ def permit_reused() -> Changes:
             return real(state, failed, delivery, now)
         again = replace(failed, state=ContactState.SENDING, reason="", ended_at=None)
         permitted = contacting.permitted(again)
-        return contacting._with(state, again, now.instant), (told(state, permitted),)
+        return reserving.kept(state, again, now.instant), (told(state, permitted),)
 
     real = contacting._not_made
     return [(contacting, "_not_made", not_made)]

@@ -1,5 +1,6 @@
 """A person's whole ledger over HTTP: every permit, what was done under it, and every refusal, each with its rules."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +10,10 @@ from sqlalchemy import text
 
 from services.outreach.compliance.store import shipped
 from services.outreach.contacts.domain.rows import ContactState
+from services.outreach.plans.asking import no_such_debtor
 from services.outreach.plans.store import GUARD
 from shared.http.database import Connection
 from shared.http.inputs import DebtorId
-from shared.http.problems import Problem
 
 CONTACTS = text("SELECT * FROM contact WHERE debtor_id = :debtor_id ORDER BY permitted_at, contact_id")
 DENIALS = text("SELECT * FROM contact_denial WHERE debtor_id = :debtor_id ORDER BY denied_at, id")
@@ -43,6 +44,9 @@ class ContactView(_View):
     purpose: str
     template: str
     asked_by: str
+    by_hand: bool = Field(description="Made by a person, `asked_by`, who says how it ended.")
+    party: str = Field(description="Whom it is with, in relation to the debt.")
+    contact_point: str = Field(description="As the profile names it; empty where nobody said.")
     state: ContactState
     permitted_at: datetime
     expires_at: datetime
@@ -65,6 +69,7 @@ class DenialView(_View):
     step_number: int
     channel: str
     purpose: str
+    party: str
     asked_by: str
     pack: str
     pack_version: str
@@ -89,17 +94,17 @@ async def read_ledger(debtor_id: DebtorId, connection: Connection) -> LedgerView
     """Every permit and every refusal of a person, in order, each with the rules that were read and what they found."""
     key = {"debtor_id": debtor_id}
     if (await connection.execute(GUARD, key)).first() is None:
-        raise Problem(404, "No such debtor", "Outreach has not heard of a case of this debtor.", field="debtor_id")
+        raise no_such_debtor()
     contacts = (await connection.execute(CONTACTS, key)).mappings().all()
     denials = (await connection.execute(DENIALS, key)).mappings().all()
     return LedgerView(
         debtor_id=debtor_id,
-        contacts=[ContactView(**{**row, "rules": _rules(row["pack"], row["rules"])}) for row in contacts],
-        denials=[DenialView(**{**row, "rules": _rules(row["pack"], row["rules"])}) for row in denials],
+        contacts=[ContactView(**{**row, "rules": rules_of(row["pack"], row["rules"])}) for row in contacts],
+        denials=[DenialView(**{**row, "rules": rules_of(row["pack"], row["rules"])}) for row in denials],
     )
 
 
-def _rules(pack: str, judged: list[dict[str, Any]]) -> list[RuleView]:
+def rules_of(pack: str, judged: Iterable[Mapping[str, Any]]) -> list[RuleView]:
     """The rules as they were judged, with what the pack says of them today."""
     known = {rule.id: rule for rule in shipped()[pack].rules} if pack in shipped() else {}
     return [

@@ -16,7 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 
 class Permit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Leave to make one contact, once, before it expires."""
+    """Leave to make one contact, once, before it expires.
+
+    party: whom it is with. contact_point: by which way, as the profile names it, where that was said. held_by: who may
+    use it; nobody else may.
+    """
 
     permit_id: str
     debtor_id: str
@@ -27,6 +31,9 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     pack_version: str
     permitted_at: datetime
     expires_at: datetime
+    party: str = "debtor"
+    contact_point: str = ""
+    held_by: str = "outreach"
 
 
 class NoPermitError(Exception):

@@ -11,7 +11,7 @@ LEDGER = """
 SELECT contact_id, debtor_id, plan_number, step_number, idempotency_key AS key, state, h.id AS "order", permitted_at,
        expires_at, jurisdiction
 FROM contact JOIN debtor_guard USING (debtor_id) JOIN history h USING (debtor_id)
-WHERE h.type = 'outreach.contact-permitted.v1' AND h.data->>'contact_id' = contact_id
+WHERE h.type IN ('outreach.contact-permitted.v1', 'outreach.permit-granted.v1') AND h.data->>'contact_id' = contact_id
 """
 STOPS = """
 SELECT id, debtor_id, data FROM history WHERE type = 'outreach.plan-stopped.v1'

@@ -19,6 +19,7 @@ class _ChannelForm(Form, frozen=True):
     worked_as: Channel = msgspec.field(name="as")
     mode: Mode | None = None
     attributes: Mapping[str, Any] = {}
+    queue: str = ""
 
 
 class _ChannelsForm(Form, frozen=True):
@@ -32,7 +33,7 @@ def read_lines(file: Path = FILE) -> Mapping[str, Line]:
     for form in read(file, _ChannelsForm).channels:
         if form.channel in lines:
             raise WrongDataError(f"{file.name}: {form.channel} occurs more than once")
-        lines[form.channel] = Line(form.worked_as, form.mode, dict(form.attributes))
+        lines[form.channel] = Line(form.worked_as, form.mode, dict(form.attributes), form.queue)
     return lines
 
 

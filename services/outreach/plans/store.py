@@ -24,6 +24,7 @@ from services.outreach.plans.domain.rows import (
     Visit,
 )
 from services.outreach.plans.domain.window import Window
+from services.outreach.work.domain import WorkItem
 from shared.contracts import legal, outreach, quarantine
 from shared.contracts.envelope import Event
 from shared.data_files import Form, WrongDataError, read
@@ -84,6 +85,7 @@ LAYOUT = Layout(
         "contacts": Table("contact", Contact, key=("contact_id",), settled="settled"),
         "contact_due": Table("contact_due", ContactDue, key=("contact_id",), due="due_at"),
         "denials": Table("contact_denial", Denial, use="journal"),
+        "work_items": Table("work_item", WorkItem, key=("plan_number", "step_number"), settled="settled"),
         "profile": Table("profile", HeldProfile),
         "refused": Table("refused_treatment", RefusedTreatment, key=("reason",), use="tally", amount="treatments"),
     },

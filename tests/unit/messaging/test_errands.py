@@ -156,3 +156,21 @@ async def test_a_stop_leaves_what_still_runs_to_whoever_comes_next(bench: Bench,
     await bench.worker.errands.settle(0)
     await bench.worker.close()
     assert (world.asked, bench.worker.errands.waiting) == (["1"], False)
+
+
+@pytest.mark.parametrize("heeds", [True, False])
+async def test_who_heeds_how_fresh_a_lane_is_hears_it_without_an_errand(heeds: bool) -> None:  # noqa: FBT001
+    heard = []
+
+    def on_added(state: Counter, _event: Event[toy.Added], now: Moment) -> Decision:
+        heard.append(now.heard)
+        return state, ()
+
+    kind = replace(KIND, handlers={**KIND.handlers, toy.Added: on_added}, heeds_freshness=heeds)
+    bench = toy.Bench(kind)
+    store, clock = MemoryStore(bench.database, kind.name), VirtualClock(NOW)
+    worker = Worker("w", Turn("toy", kind, store, VAULT), store, MemoryLog(clock.now), clock, batch=100)
+    worker.in_step = True
+    await worker.take([3])
+    await worker.turn(bench.added(1))
+    assert heard == [NOW if heeds else None]

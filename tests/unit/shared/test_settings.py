@@ -40,6 +40,7 @@ def test_production_needs_no_more_than_keys_databases_and_a_broker() -> None:
     assert settings.host == "127.0.0.1"
     assert settings.ports == PORTS
     assert not settings.dispatch
+    assert settings.worked_by_people == ()
 
 
 def test_who_holds_no_profiles_needs_no_means_to_open_them() -> None:
@@ -84,6 +85,7 @@ def test_every_number_can_be_set() -> None:
         "FAIRDUE_PORT_LEGAL": "9104",
         "FAIRDUE_DATA": "/var/lib/fairdue",
         "FAIRDUE_OUTBOX_HOURS": "24",
+        "FAIRDUE_WORKED_BY_PEOPLE": "phone, visit",
     }
     settings = Settings.demo(environ)
     tuning = settings.worker
@@ -91,6 +93,7 @@ def test_every_number_can_be_set() -> None:
     assert (settings.dead_letters.count, settings.dead_letters.seconds) == (5, 9)
     assert settings.ports["legal"] == 9104
     assert settings.outbox_hours == 24
+    assert settings.worked_by_people == ("phone", "visit")
     assert settings.data_directory == Path("/var/lib/fairdue")
 
 

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from services.outreach.compliance.domain.verdict import Verdict
 from services.outreach.contacts.domain.judging import REMEMBERED, Rules, rules_told
@@ -12,6 +13,16 @@ from services.outreach.contacts.domain.rows import Contact, ContactDue, ContactS
 
 LIFETIME = timedelta(seconds=60)
 """How long a permit may be used; no gateway takes it afterwards."""
+
+BY_HAND = timedelta(minutes=5)
+"""How long a person may use a permit: to read the case and dial, and not to keep one in store.
+
+A stop takes back what is unused at once; but who has read a permit a moment before may dial, so it is kept short."""
+
+REPORT = timedelta(hours=2)
+"""How long after its permit has expired a person may say how a contact ended: talks begin in the last minute.
+
+What nobody has reported by then is in doubt, and counts."""
 
 DOUBT = timedelta(seconds=30)
 """How long after its permit has expired a contact of which nothing was heard is looked up: clocks differ."""
@@ -43,7 +54,7 @@ class Delivery(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A contact that a step asks for."""
+    """A contact that a step or a person asks for. `attributes` are known of it alone, as rules ask for them."""
 
     contact_id: str
     idempotency_key: str
@@ -54,11 +65,20 @@ class Wanted:
     asked_by: str
     case_version: int
     purpose: str = "collection"
+    by_hand: bool = False
+    party: str = "debtor"
+    contact_point: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def idempotency_key(debtor_id: str, plan_number: int, step_number: int) -> str:
     """The key of a step, the same for every try: 32 hex characters."""
     return hashlib.sha256(f"contact/{debtor_id}/{plan_number}/{step_number}".encode()).hexdigest()[:32]
+
+
+def own_key(debtor_id: str, contact_id: str) -> str:
+    """The key of a contact that belongs to no step: 32 hex characters."""
+    return hashlib.sha256(f"permit/{debtor_id}/{contact_id}".encode()).hexdigest()[:32]
 
 
 def is_stale(heard: datetime | None, instant: datetime) -> bool:
@@ -79,12 +99,15 @@ def granted(wanted: Wanted, rules: Rules, verdict: Verdict, tries: int, instant:
         idempotency_key=wanted.idempotency_key,
         state=ContactState.SENDING,
         permitted_at=instant,
-        expires_at=instant + LIFETIME,
+        expires_at=instant + (BY_HAND if wanted.by_hand else LIFETIME),
         case_version=wanted.case_version,
         pack=rules.pack.name,
         pack_version=rules.pack.version,
         rules=rules_told(verdict.evaluated),
         tries=tries,
+        by_hand=wanted.by_hand,
+        party=wanted.party,
+        contact_point=wanted.contact_point,
     )
 
 
@@ -101,6 +124,7 @@ def denied(wanted: Wanted, rules: Rules, verdict: Verdict, instant: datetime) ->
         pack_version=rules.pack.version,
         rules=rules_told(verdict.failing),
         next_allowed=verdict.next_allowed,
+        party=wanted.party,
     )
 
 
@@ -110,7 +134,12 @@ def tries_of(contacts: Iterable[Contact], key: str) -> int:
 
 
 def check_of(contact: Contact, lender_id: str, instant: datetime) -> ContactDue:
-    """When to look a contact up: once its permit has expired, then ever more rarely."""
+    """When to look a contact up: once its permit has expired, then ever more rarely.
+
+    Nobody can be asked about one that a person makes: it is given up when it should have been reported.
+    """
+    if contact.by_hand:
+        return ContactDue(contact.contact_id, contact.expires_at + REPORT, lender_id)
     after = DOUBT * 2**contact.lookups
     return ContactDue(contact.contact_id, max(instant, contact.expires_at) + after, lender_id)
 
@@ -125,9 +154,30 @@ def ended(
     return replace(contact, state=state, outcome=outcome, provider_reference=reference, reason=reason, ended_at=instant)
 
 
+def made_by_hand(contact: Contact, outcome: str, instant: datetime) -> Contact:
+    """A contact as the person who made it says that it ended."""
+    return replace(contact, state=ContactState.MADE, outcome=outcome, reason="", ended_at=instant)
+
+
+def taken_back(contact: Contact, reason: str, instant: datetime) -> Contact:
+    """A permit that was not used, and now cannot be."""
+    return replace(contact, state=ContactState.NOT_MADE, reason=reason, ended_at=instant)
+
+
+REVOKED = "revoked: "
+"""How the reason begins for which a permit was taken back by a stop, and not by whoever held it."""
+
+
+def may_be_reported(contact: Contact) -> bool:
+    """Whether a person may still say that it was made: a word that is late, or follows a stop, is true all the same."""
+    revoked = contact.state is ContactState.NOT_MADE and contact.reason.startswith(REVOKED)
+    return contact.by_hand and (revoked or contact.state in (ContactState.SENDING, ContactState.UNKNOWN))
+
+
 def in_doubt(contact: Contact, instant: datetime) -> Contact:
     """A contact of which nobody can say whether it was made."""
-    reason = "the provider cannot say what became of it"
+    whose = "nobody has said" if contact.by_hand else "the provider cannot say"
+    reason = f"{whose} what became of it"
     return replace(contact, state=ContactState.UNKNOWN, reason=reason, ended_at=instant)
 
 

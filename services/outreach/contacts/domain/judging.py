@@ -9,7 +9,7 @@ from services.outreach.compliance.domain import attempt as compliance
 from services.outreach.compliance.domain.evaluating import evaluate
 from services.outreach.compliance.domain.pack import Pack
 from services.outreach.compliance.domain.verdict import Finding, Verdict
-from services.outreach.compliance.domain.words import Channel, Mode, Outcome
+from services.outreach.compliance.domain.words import Channel, Mode, Outcome, Party
 from services.outreach.contacts.domain.rows import Contact, ContactState, JudgedRule
 
 REMEMBERED = timedelta(days=35)
@@ -19,13 +19,21 @@ ON_FILE = "on file"
 """The one point of a channel that is known, the bank's: counted as one number, which is never less strict."""
 
 
+OTHERS = frozenset({Party.CONTACT, Party.UNRELATED, Party.THIRD})
+"""Whoever owes nothing. Which of them somebody is stays with the bank, so they are counted as one person."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How one channel of plans is worked: the rules' word for it, and what always holds of it, as rules ask for it."""
+    """How one channel of plans is worked: the rules' word for it, and what always holds of it, as rules ask for it.
+
+    queue: where its steps wait for people where people work it.
+    """
 
     channel: Channel
     mode: Mode | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+    queue: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +45,30 @@ class Rules:
     lines: Mapping[str, Line]
 
 
-def judged(rules: Rules, channel: str, purpose: str, contacts: Iterable[Contact], at: datetime) -> Verdict:
-    """The verdict on a contact with the debtor now, after all that the ledger holds."""
-    line = rules.lines[channel]
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be judged. `attributes` are what is known of this contact alone, beside what holds of its line."""
+
+    channel: str
+    purpose: str
+    party: str = Party.DEBTOR
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def judged(rules: Rules, asked: Asked, contacts: Iterable[Contact], at: datetime) -> Verdict:
+    """The verdict on a contact now, after all that the ledger holds."""
+    line, party = rules.lines[asked.channel], Party(asked.party)
     wanted = compliance.Attempt(
         at=at,
         channel=line.channel,
+        party=party,
+        person=_person(party),
         by=compliance.LENDER,
         mode=line.mode,
         number=ON_FILE,
-        purpose=purpose,
+        purpose=asked.purpose,
         zones=(rules.zone,),
-        attributes=line.attributes,
+        attributes={**line.attributes, **asked.attributes},
     )
     history = [entry for contact in contacts for entry in _entries(rules, contact)]
     return evaluate(wanted, sorted(history, key=lambda entry: entry.second), rules.pack)
@@ -58,12 +78,23 @@ def _entries(rules: Rules, contact: Contact) -> Iterator[compliance.Contact]:
     """A contact as the rules count it; one that is not known to have ended counts as whatever weighs most."""
     if contact.state is ContactState.NOT_MADE:
         return
-    line = rules.lines[contact.channel]
+    line, party = rules.lines[contact.channel], Party(contact.party)
     outcomes = (Outcome(contact.outcome),) if contact.outcome else _worst(line.channel)
     for outcome in outcomes:
         yield compliance.Contact(
-            at=contact.permitted_at, channel=line.channel, outcome=outcome, number=ON_FILE, mode=line.mode
+            at=contact.permitted_at,
+            channel=line.channel,
+            outcome=outcome,
+            party=party,
+            person=_person(party),
+            number=ON_FILE,
+            mode=line.mode,
         )
+
+
+def _person(party: Party) -> str:
+    """For whom counters are kept: all of one kind are one person, which is never less strict."""
+    return "other" if party in OTHERS else party.value
 
 
 def _worst(channel: Channel) -> tuple[Outcome, ...]:

@@ -32,7 +32,8 @@ class Contact:
     """One permit, and what was done under it.
 
     contact_id: also the permit's. tries: which try of its step this is. lookups: how often the provider was asked what
-    became of it. settled: so old that no rule counts it any more.
+    became of it. settled: so old that no rule counts it any more. by_hand: a person makes it and says how it ended; no
+    provider knows of it. plan_number: 0 where it belongs to no step. contact_point: as the profile names it, if known.
     """
 
     contact_id: str
@@ -57,11 +58,14 @@ class Contact:
     reason: str = ""
     ended_at: datetime | None = None
     settled: bool = False
+    by_hand: bool = False
+    party: str = "debtor"
+    contact_point: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ContactDue:
-    """Future work: a contact whose provider has not been heard is to be looked up."""
+    """Future work: a contact of which nothing was heard is to be looked up, or given up where a person makes it."""
 
     contact_id: str
     due_at: datetime
@@ -82,3 +86,4 @@ class Denial:
     pack_version: str
     rules: tuple[JudgedRule, ...]
     next_allowed: datetime | None
+    party: str = "debtor"

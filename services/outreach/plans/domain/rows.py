@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
+from services.outreach.work.domain import WorkItem
 
 StepKey = tuple[int, int]
 """The numbers of a plan and of one of its steps."""
@@ -85,7 +86,7 @@ class Guard:
 
     case_version: of the newest case fact applied; stop_version: of the newest payment, cure or closing applied.
     past_due: a weight in minor units of `currency`, the currency of the oldest debt; others are left out of it.
-    plans_made: how many plans this debtor has had, so the number of the latest.
+    plans_made: how many plans this debtor has had, so the number of the latest. oldest_due_on: of what is unpaid.
     """
 
     lender_id: str
@@ -97,6 +98,7 @@ class Guard:
     past_due: int = 0
     currency: str = ""
     plans_made: int = 0
+    oldest_due_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,4 +237,5 @@ class DebtorPlans:
     contacts: Mapping[str, Contact]
     contact_due: Mapping[str, ContactDue]
     denials: tuple[Denial, ...]
+    work_items: Mapping[StepKey, WorkItem]
     profile: Any = None  # a row of shared.profiles: nothing here may look into it

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.outreach.plans.domain.course import StopReason, arranged, guard_of, stopped_by_case, without_visits
 from services.outreach.plans.domain.rows import CaseStatus, DebtorPlans, Guard
+from services.outreach.plans.handlers.revoking import revoked
 from services.outreach.plans.handlers.telling import Decision, stop_told
 from shared.contracts import intake
 from shared.contracts.envelope import Event, Moment
@@ -58,6 +59,7 @@ def _with_case(state: DebtorPlans, event: Event[Any], case: intake.CaseSummary) 
         past_due=past_due,
         currency=currency,
         plans_made=guard.plans_made,
+        oldest_due_on=case.oldest_due_on,
     )
     return replace(state, guard=guard)
 
@@ -75,5 +77,5 @@ def _stopped_by_case(state: DebtorPlans, event: Event[Any], reason: StopReason, 
     if state.guard is None:
         state = replace(state, guard=guard_of(state, event.lender_id))
     state, what = stopped_by_case(state, event.case_version, reason, now.instant)
-    state = without_visits(state, now.business_date)
-    return arranged(state, now.instant), stop_told(state, what)
+    state, taken = revoked(without_visits(state, now.business_date), reason, now)
+    return arranged(state, now.instant), (*stop_told(state, what), *taken)

@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from services.outreach.compliance.domain.verdict import Verdict
+from services.outreach.compliance.domain.words import Outcome
 from services.outreach.contacts.domain import course
 from services.outreach.contacts.domain.course import Delivery, Wanted
-from services.outreach.contacts.domain.judging import Rules, judged
-from services.outreach.contacts.domain.rows import Contact, ContactDue, ContactState
+from services.outreach.contacts.domain.judging import Rules
+from services.outreach.contacts.domain.rows import Contact, ContactDue, ContactState, Denial
 from services.outreach.contacts.effects import Heard
 from services.outreach.plans.domain.course import active_plan, guard_of, obstacle, postponed, with_step
-from services.outreach.plans.domain.rows import DebtorPlans, Step, StepState
+from services.outreach.plans.domain.rows import UNENDED, DebtorPlans, Step, StepState
+from services.outreach.plans.handlers.reserving import denial_told, failing, judge_of, kept, not_made_told, reserved
 from services.outreach.plans.handlers.telling import Decision, step_ended, told
+from services.outreach.plans.handlers.working import done
 from shared.contracts import outreach
-from shared.contracts.envelope import Event, Fact, Moment, derived_id
+from shared.contracts.envelope import Event, Moment, Told, derived_id
 
 LONGEST_WAIT = timedelta(days=30)
 """A step that the rules would allow only later than this is given up: it answers a case that has long changed."""
@@ -26,15 +28,13 @@ def contact(rules: Mapping[str, Rules], state: DebtorPlans, step: Step, cause: s
     """Judge a due step, and grant its permit or say why not. A lane that may not know of a payment waits."""
     if course.is_stale(now.heard, now.instant):
         return postponed(state, step, now.instant + course.LATER, "the lane has not heard the bank of late"), ()
-    jurisdiction = guard_of(state, "").jurisdiction
-    judge = rules.get(jurisdiction)
-    if judge is None or step.channel not in judge.lines:
-        reason = f"no rules of contact are known for {step.channel} in jurisdiction {jurisdiction}"
-        return step_ended(state, step, StepState.NOT_DISPATCHED, reason, now)
-    state = replace(state, contacts=course.without_old(state.contacts, now.instant))
-    wanted = _wanted(state, step, derived_id(cause, "contact"))
-    verdict = judged(judge, wanted.channel, wanted.purpose, state.contacts.values(), now.instant)
-    return (_permitted if verdict.allowed else _denied)(state, step, wanted, judge, verdict, now)
+    judge = judge_of(rules, state, step.channel)
+    if isinstance(judge, str):
+        return step_ended(state, step, StepState.NOT_DISPATCHED, judge, now)
+    state, found = reserved(judge, state, _wanted(state, step, derived_id(cause, "contact")), now)
+    if isinstance(found, Denial):
+        return _denied(state, step, found, now)
+    return with_step(state, step, StepState.SENDING, "", now.instant), (told(state, permitted(found)),)
 
 
 def _wanted(state: DebtorPlans, step: Step, contact_id: str) -> Wanted:
@@ -48,13 +48,6 @@ def _wanted(state: DebtorPlans, step: Step, contact_id: str) -> Wanted:
         asked_by="outreach",
         case_version=guard_of(state, "").case_version,
     )
-
-
-def _permitted(state: DebtorPlans, step: Step, wanted: Wanted, rules: Rules, verdict: Verdict, now: Moment) -> Decision:
-    tries = course.tries_of(state.contacts.values(), wanted.idempotency_key) + 1
-    granted = course.granted(wanted, rules, verdict, tries, now.instant)
-    state = with_step(_with(state, granted, now.instant), step, StepState.SENDING, "", now.instant)
-    return state, (told(state, permitted(granted)),)
 
 
 def permitted(granted: Contact) -> outreach.ContactPermitted:
@@ -75,26 +68,14 @@ def permitted(granted: Contact) -> outreach.ContactPermitted:
     )
 
 
-def _denied(state: DebtorPlans, step: Step, wanted: Wanted, rules: Rules, verdict: Verdict, now: Moment) -> Decision:
-    denial = course.denied(wanted, rules, verdict, now.instant)
-    state = replace(state, denials=(*state.denials, denial))
-    failing = tuple(rule.rule for rule in denial.rules)
-    payload = outreach.ContactDenied(
-        plan_number=step.plan_number,
-        step_number=step.step_number,
-        channel=denial.channel,
-        purpose=denial.purpose,
-        pack=denial.pack,
-        pack_version=denial.pack_version,
-        rules=failing,
-        next_allowed=denial.next_allowed,
-    )
-    said, reason = told(state, payload), f"denied by {', '.join(failing)}"
+def _denied(state: DebtorPlans, step: Step, denial: Denial, now: Moment) -> Decision:
+    said, reason = denial_told(state, denial), f"denied by {', '.join(failing(denial))}"
     following = denial.next_allowed
     if following is None or following - now.instant > LONGEST_WAIT:
         state, facts = step_ended(state, step, StepState.DENIED, reason, now)
         return state, (said, *facts)
-    spread = timedelta(seconds=int(wanted.idempotency_key[:8], 16) % AN_HOUR)
+    key = course.idempotency_key(state.debtor_id, step.plan_number, step.step_number)
+    spread = timedelta(seconds=int(key[:8], 16) % AN_HOUR)
     return postponed(state, step, following + spread, reason), (said,)
 
 
@@ -105,15 +86,15 @@ def on_heard(state: DebtorPlans, event: Event[Heard], now: Moment) -> Decision:
     """End a contact as its provider says; one that has ended already stays as it is."""
     heard = event.data
     known = state.contacts.get(heard.contact_id)
-    if known is None or known.state is not ContactState.SENDING:
+    if known is None or known.by_hand or known.state is not ContactState.SENDING:
         return state, ()
     if heard.delivery is Delivery.NOT_FOUND and not heard.takes_once:
         return _doubtful(state, known, now)
     after = course.ended(known, heard.delivery, heard.outcome, heard.reference, heard.reason, now.instant)
     if after.state is ContactState.MADE:
-        return _made(_with(state, after, now.instant), after, now)
+        return _made(kept(state, after, now.instant), after, now)
     if after.state is ContactState.NOT_MADE:
-        return _not_made(_with(state, after, now.instant), after, heard.delivery, now)
+        return _not_made(kept(state, after, now.instant), after, heard.delivery, now)
     return state, ()
 
 
@@ -126,32 +107,29 @@ def _made(state: DebtorPlans, made: Contact, now: Moment) -> Decision:
         outcome=made.outcome,
         provider_reference=made.provider_reference,
     )
-    return _ended(state, payload, made, StepState.DISPATCHED, made.outcome, now)
+    return _ended(state, told(state, payload), made, StepState.DISPATCHED, made.outcome, now)
 
 
 def _not_made(state: DebtorPlans, failed: Contact, delivery: Delivery, now: Moment) -> Decision:
     """Try the step again where that may help and it is still wanted; it is then judged anew."""
-    payload = outreach.ContactNotMade(
-        contact_id=failed.contact_id,
-        plan_number=failed.plan_number,
-        step_number=failed.step_number,
-        channel=failed.channel,
-        reason=failed.reason,
-    )
+    said = not_made_told(state, failed)
     step, plan = state.steps.get((failed.plan_number, failed.step_number)), active_plan(state)
     wanted = plan is not None and plan.plan_number == failed.plan_number and not obstacle(state)
     if step is not None and wanted and delivery is not Delivery.REFUSED and failed.tries < course.MOST_TRIES:
         pause = timedelta(minutes=1) * 2**failed.tries
-        return postponed(state, step, now.instant + pause, failed.reason), (told(state, payload),)
-    return _ended(state, payload, failed, StepState.FAILED, failed.reason, now)
+        return postponed(state, step, now.instant + pause, failed.reason), (said,)
+    return _ended(state, said, failed, StepState.FAILED, failed.reason, now)
 
 
 def on_contact_due(state: DebtorPlans, event: Event[ContactDue], now: Moment) -> Decision:
-    """Ask the provider what became of a contact of which nothing was heard; in the end, leave it in doubt."""
+    """Ask the provider what became of a contact of which nothing was heard; in the end, leave it in doubt.
+
+    One that a person makes, and has not reported, is in doubt at once: there is nobody to ask.
+    """
     known = state.contacts.get(event.data.contact_id)
     if known is None or known.state is not ContactState.SENDING:
         return state, ()
-    if known.lookups >= course.MOST_LOOKUPS:
+    if known.by_hand or known.lookups >= course.MOST_LOOKUPS:
         return _doubtful(state, known, now)
     asked = replace(known, lookups=known.lookups + 1)
     payload = outreach.ContactDoubted(
@@ -160,7 +138,7 @@ def on_contact_due(state: DebtorPlans, event: Event[ContactDue], now: Moment) ->
         idempotency_key=asked.idempotency_key,
         lookups=asked.lookups,
     )
-    return _with(state, asked, now.instant), (told(state, payload),)
+    return kept(state, asked, now.instant), (told(state, payload),)
 
 
 def _doubtful(state: DebtorPlans, known: Contact, now: Moment) -> Decision:
@@ -172,22 +150,25 @@ def _doubtful(state: DebtorPlans, known: Contact, now: Moment) -> Decision:
         channel=doubtful.channel,
         reason=doubtful.reason,
     )
-    return _ended(_with(state, doubtful, now.instant), payload, doubtful, StepState.UNKNOWN, doubtful.reason, now)
+    state = kept(state, doubtful, now.instant)
+    return _ended(state, told(state, payload), doubtful, StepState.UNKNOWN, doubtful.reason, now)
 
 
-def _with(state: DebtorPlans, kept: Contact, instant: datetime) -> DebtorPlans:
-    """Keep a contact, with a look-up due while it has yet to end, and none afterwards."""
-    due = {key: row for key, row in state.contact_due.items() if key != kept.contact_id}
-    if kept.state is ContactState.SENDING:
-        due[kept.contact_id] = course.check_of(kept, guard_of(state, "").lender_id, instant)
-    return replace(state, contacts={**state.contacts, kept.contact_id: kept}, contact_due=due)
+def contact_ended_by_person(state: DebtorPlans, contact: Contact, outcome: Outcome, now: Moment) -> Decision:
+    """End a contact that a person has made as they say it ended, with its step and its work.
+
+    For contacts that `course.may_be_reported` lets pass. A word that comes late ends a doubt, and one that comes after
+    a stop makes the contact count that was taken for unused; the step and the work are then over, and stay as they are.
+    """
+    made = course.made_by_hand(contact, outcome.value, now.instant)
+    return _made(kept(state, made, now.instant), made, now)
 
 
-def _ended(state: DebtorPlans, payload: Fact, of: Contact, step_state: StepState, reason: str, now: Moment) -> Decision:
-    """Tell how a contact ended, and end the step that it was made for, where that is known still."""
-    said = told(state, payload)
+def _ended(state: DebtorPlans, said: Told, of: Contact, step_state: StepState, reason: str, now: Moment) -> Decision:
+    """End the step that a contact was made for, where it has yet to end, and the work that it was done by."""
+    state = done(state, of, reason, now.instant)
     step = state.steps.get((of.plan_number, of.step_number))
-    if step is None:
+    if step is None or step.state not in UNENDED:
         return state, (said,)
     state, facts = step_ended(state, step, step_state, reason, now)
     return state, (said, *facts)

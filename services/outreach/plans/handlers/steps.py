@@ -7,16 +7,23 @@ from datetime import timedelta
 from services.outreach.contacts.domain.judging import Rules
 from services.outreach.plans.domain.course import arranged, guard_of, obstacle, stopped, with_step
 from services.outreach.plans.domain.rows import Channel, DebtorPlans, Step, StepDue, StepState, Visit, VisitState
-from services.outreach.plans.handlers import contacting
+from services.outreach.plans.handlers import contacting, working
+from services.outreach.plans.handlers.revoking import revoked
 from services.outreach.plans.handlers.telling import Decision, step_ended, stop_told, told
+from services.outreach.plans.handlers.working import Queues
 from shared.contracts import intake, outreach
 from shared.contracts.envelope import Event, Moment, Told
 
 DISPATCH_IS_OFF = "dispatch is off"
 
 
-def on_step_due(rules: Mapping[str, Rules] | None, state: DebtorPlans, event: Event[StepDue], now: Moment) -> Decision:
-    """Do what the step says, if at this moment it still may be done. Without `rules`, nobody is contacted."""
+def on_step_due(
+    rules: Mapping[str, Rules] | None, queues: Queues, state: DebtorPlans, event: Event[StepDue], now: Moment
+) -> Decision:
+    """Do what the step says, if at this moment it still may be done.
+
+    A step of a channel that has a queue waits there for people. Without `rules`, no provider is asked.
+    """
     due = event.data
     step = state.steps.get((due.plan_number, due.step_number))
     if step is None or step.state != StepState.SCHEDULED:
@@ -24,10 +31,13 @@ def on_step_due(rules: Mapping[str, Rules] | None, state: DebtorPlans, event: Ev
     reason = obstacle(state)
     if reason:
         state, what = stopped(state, reason, now.instant)
-        return arranged(state, now.instant), stop_told(state, what)
+        state, taken = revoked(state, reason, now)
+        return arranged(state, now.instant), (*stop_told(state, what), *taken)
     action = _ACTIONS.get(step.channel)
     if action is not None:
         return action(state, step, now)
+    if step.channel in queues:
+        return working.requested(queues[step.channel], state, step, now)
     if rules is None:
         return step_ended(state, step, StepState.NOT_DISPATCHED, DISPATCH_IS_OFF, now)
     return contacting.contact(rules, state, step, event.id, now)

@@ -29,6 +29,7 @@ from services.outreach.plans.domain.rows import (
 )
 from services.outreach.plans.domain.window import Window
 from services.outreach.plans.handlers.holds import place_our_own
+from services.outreach.plans.handlers.revoking import revoked, withdrawn
 from services.outreach.plans.handlers.telling import Decision, stop_told, told
 from shared.contracts import outreach, segmentation
 from shared.contracts.envelope import Event, Moment, Told, derived_id
@@ -48,7 +49,8 @@ def on_treatment(state: DebtorPlans, event: Event[segmentation.TreatmentAssigned
     if event.data.steps:
         return arranged(state, now.instant), ()
     state, what = stopped(state, StopReason.NO_STEPS, now.instant)
-    return arranged(without_visits(state, now.business_date), now.instant), stop_told(state, what)
+    state, taken = revoked(without_visits(state, now.business_date), StopReason.NO_STEPS, now)
+    return arranged(state, now.instant), (*stop_told(state, what), *taken)
 
 
 def _treatment(assigned: segmentation.TreatmentAssigned, case_version: int) -> Treatment:
@@ -75,8 +77,9 @@ def on_plan_due(windows: Mapping[str, Window], state: DebtorPlans, event: Event[
     if running is not None and state.treatment is not None and is_same(running, state.treatment):
         return replace(state, treatment=replace(state.treatment, plan_number=running.plan_number)), ()
     state, what = stopped(state, StopReason.TREATMENT, now.instant)
+    state, taken = withdrawn(state, StopReason.TREATMENT, now)
     state, plan = started(state, window, now.business_date, now.instant)
-    return state, (*stop_told(state, what), _plan_told(state, plan))
+    return state, (*stop_told(state, what), *taken, _plan_told(state, plan))
 
 
 def _without_window(state: DebtorPlans, event: Event[PlanDue], now: Moment) -> Decision:
