@@ -1,24 +1,30 @@
 """What outreach holds about a debtor, the plans and visits of all, and the holds that people place, over HTTP."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.outreach.asking import Reason, Staff, fact, lender_of, no_such_debtor
 from services.outreach.contacts.api import add_routes as add_ledger
+from services.outreach.matters.api import MatterView
+from services.outreach.matters.api import add_routes as add_matters
+from services.outreach.matters.store import MATTERS_OF
+from services.outreach.outcomes.api import add_routes as add_outcomes
 from services.outreach.plans import commands, store
-from services.outreach.plans.domain.rows import CaseStatus, Channel, HoldSource, PlanState, StepState, VisitState
-from shared.contracts.reasons import REASON_LENGTH, REASON_PATTERN
-from shared.http.auth import Principal, Role, require
+from services.outreach.plans.api import HoldView
+from services.outreach.plans.api import add_routes as add_holds
+from services.outreach.plans.domain.rows import CaseStatus, Channel, PlanState, StepState, VisitState
+from services.outreach.promises.store import PROMISES
+from services.outreach.promises.views import PromiseView
+from shared.http.auth import Role, require
 from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import Connection
 from shared.http.inputs import DebtorId, IsoDate
 from shared.http.paging import Page, PageRequest, Paging, malformed_cursor
-from shared.http.problems import Problem
 
-Staff = Annotated[Principal, Depends(require(Role.OPERATOR, Role.SUPERVISOR))]
 HoldId = Annotated[
     str,
     Path(
@@ -26,7 +32,6 @@ HoldId = Annotated[
     ),
 ]
 Code = Annotated[str | None, Query(max_length=64, pattern="^[0-9A-Za-z_.:-]+$")]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=REASON_LENGTH, pattern=REASON_PATTERN)]
 
 
 class _View(BaseModel):
@@ -101,28 +106,16 @@ class PlanWithSteps(PlanView):
     steps: list[StepView]
 
 
-class HoldView(_View):
-    """A reason for which nothing may be done, or might not."""
-
-    hold_id: str
-    source: HoldSource
-    reason: str
-    placed_by: str
-    placed_at: datetime
-    until: date | None
-    released: bool
-    released_at: datetime | None
-    release_reason: str
-
-
 class DebtorView(_View):
-    """Everything that outreach holds about a debtor; `plan` is the latest, `holds` the last hundred."""
+    """Everything that outreach holds about a debtor; `plan` is the latest, all lists the last hundred."""
 
     debtor_id: str
     guard: GuardView
     treatment: TreatmentView | None
     plan: PlanWithSteps | None
     holds: list[HoldView]
+    promises: list[PromiseView]
+    matters: list[MatterView]
 
 
 class VisitView(_View):
@@ -177,7 +170,10 @@ def routes() -> APIRouter:
     router.add_api_route("/debtors/{debtor_id}", read_debtor, methods=["GET"])
     router.add_api_route("/debtors/{debtor_id}/holds", place_hold, methods=["POST"], status_code=201)
     router.add_api_route("/debtors/{debtor_id}/holds/{hold_id}/release", release_hold, methods=["POST"])
+    add_holds(router)
     add_ledger(router)
+    add_outcomes(router)
+    add_matters(router)
     router.add_api_route("/plans", list_plans, methods=["GET"])
     router.add_api_route("/visits", list_visits, methods=["GET"])
     router.add_api_route("/refused-treatments", list_refused, methods=["GET"])
@@ -185,11 +181,11 @@ def routes() -> APIRouter:
 
 
 async def read_debtor(debtor_id: DebtorId, connection: Connection) -> DebtorView:
-    """What is held about a debtor: the case as copied, the treatment, the latest plan with its steps, the holds."""
+    """What is held about a debtor: the case as copied, the treatment, the latest plan, holds, promises, matters."""
     key = {"debtor_id": debtor_id}
     guard = (await connection.execute(store.GUARD, key)).first()
     if guard is None:
-        raise _no_such_debtor()
+        raise no_such_debtor()
     treatment = (await connection.execute(store.TREATMENT, key)).first()
     holds = (await connection.execute(store.HOLDS, key)).all()
     return DebtorView(
@@ -198,6 +194,8 @@ async def read_debtor(debtor_id: DebtorId, connection: Connection) -> DebtorView
         treatment=None if treatment is None else TreatmentView.model_validate(treatment),
         plan=await _latest_plan(connection, debtor_id),
         holds=[HoldView.model_validate(hold) for hold in holds],
+        promises=[PromiseView.model_validate(each) for each in (await connection.execute(PROMISES, key)).all()],
+        matters=[MatterView.model_validate(each) for each in (await connection.execute(MATTERS_OF, key)).all()],
     )
 
 
@@ -266,14 +264,14 @@ async def place_hold(
     answer = await desk.submit(
         kind="lane",
         owner=debtor_id,
-        lender_id=await _lender_of(connection, debtor_id),
+        lender_id=await lender_of(connection, debtor_id),
         name="place-hold",
         body=body,
         key=key,
         principal=staff,
     )
-    placed = _fact(answer, "outreach.hold-placed.v1")
-    stopped = _fact(answer, "outreach.plan-stopped.v1")
+    placed = fact(answer, "outreach.hold-placed.v1")
+    stopped = fact(answer, "outreach.plan-stopped.v1")
     return HoldAnswer(hold_id=placed["hold_id"], stopped_plan=stopped.get("plan_number"))
 
 
@@ -290,28 +288,10 @@ async def release_hold(
     await desk.submit(
         kind="lane",
         owner=debtor_id,
-        lender_id=await _lender_of(connection, debtor_id),
+        lender_id=await lender_of(connection, debtor_id),
         name="release-hold",
         body=commands.ReleaseHold(hold_id=hold_id, reason=body.reason),
         key=key,
         principal=staff,
     )
     return HoldAnswer(hold_id=hold_id)
-
-
-async def _lender_of(connection: AsyncConnection, debtor_id: str) -> str:
-    """The debtor's lender, by whose business date a command is judged. Raises Problem 404."""
-    guard = (await connection.execute(store.GUARD, {"debtor_id": debtor_id})).first()
-    # The desk waits on connections of the same pool: one that is kept meanwhile could be the one that it waits for.
-    await connection.close()
-    if guard is None:
-        raise _no_such_debtor()
-    return str(guard.lender_id)
-
-
-def _no_such_debtor() -> Problem:
-    return Problem(404, "No such debtor", "Outreach has not heard of a case of this debtor.", field="debtor_id")
-
-
-def _fact(answer: dict[str, Any], wire_name: str) -> dict[str, Any]:
-    return next((fact["data"] for fact in answer.get("facts", ()) if fact["type"] == wire_name), {})

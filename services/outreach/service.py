@@ -18,22 +18,35 @@ from services.outreach.field import handlers as field
 from services.outreach.field.domain import Field
 from services.outreach.field.store import LAYOUT as BOOKS
 from services.outreach.field.store import read_field
+from services.outreach.matters import handlers as matters
+from services.outreach.matters.commands import RaiseMatter, ResolveMatter
+from services.outreach.matters.domain import MatterDue
+from services.outreach.matters.store import read_deadlines
+from services.outreach.outcomes.commands import RecordOutcome
+from services.outreach.outcomes.handlers.recording import Practice
+from services.outreach.outcomes.handlers.saying import on_record
 from services.outreach.plans.commands import PlaceHold, ReleaseHold
 from services.outreach.plans.domain.rows import HoldDue, PlanDue, StepDue
 from services.outreach.plans.domain.window import Window
 from services.outreach.plans.handlers import cases, contacting, holds, steps, treatments
+from services.outreach.plans.handlers.telling import in_turn
 from services.outreach.plans.store import LAYOUT as PLANS
 from services.outreach.plans.store import read_windows
+from services.outreach.promises import handlers as promises
+from services.outreach.promises.domain import PromiseDue
+from services.outreach.promises.store import read_terms
 from shared import profiles
 from shared.contracts import intake, legal, outreach, quarantine, segmentation
-from shared.service import ActorKind, Errand, Service
+from shared.service import ActorKind, Errand, Handler, Service
 from shared.settings import SANDBOX, Settings
 
 
 def declare(settings: Settings) -> Service:
     """Outreach, with the data files that it decides by. Raises WrongDataError where one contradicts itself."""
     windows = read_windows()
-    lane = _lane(windows, rules_of({code: window.zone for code, window in windows.items()}), settings.dispatch)
+    zones = {code: window.zone for code, window in windows.items()}
+    practice = Practice(read_terms(zones), read_deadlines(zones))
+    lane = _lane(windows, rules_of(zones) if settings.dispatch else None, practice)
     return Service(
         name="outreach",
         actors=(_dispatching(lane, settings) if settings.dispatch else lane, _allocator(read_field())),
@@ -61,8 +74,8 @@ def with_gateway(
     return replace(lane, errands=errands, let_go=close)
 
 
-def _lane(windows: Mapping[str, Window], rules: Mapping[str, Rules], dispatch: bool) -> ActorKind:  # noqa: FBT001
-    """Plans: by debtor. Nobody is contacted unless `dispatch` is on."""
+def _lane(windows: Mapping[str, Window], rules: Mapping[str, Rules] | None, practice: Practice) -> ActorKind:
+    """Plans: by debtor. Nobody is contacted without `rules`."""
     return ActorKind(
         name="lane",
         inputs=(intake.TOPIC, intake.PROFILES, segmentation.TOPIC, legal.TOPIC, outreach.ALLOCATIONS),
@@ -75,8 +88,8 @@ def _lane(windows: Mapping[str, Window], rules: Mapping[str, Rules], dispatch: b
             intake.CaseReopened: cases.on_case,
             intake.CaseClosed: cases.on_case,
             intake.DelinquencyRangeChanged: cases.on_case,
-            intake.PaymentPosted: cases.on_payment,
-            intake.PaymentReversed: cases.on_reversal,
+            intake.PaymentPosted: in_turn(cases.on_payment, promises.on_payment),
+            intake.PaymentReversed: in_turn(cases.on_reversal, promises.on_reversal),
             intake.ProfileChanged: profiles.take,
             intake.ProfileErased: profiles.drop,
             segmentation.TreatmentAssigned: treatments.on_treatment,
@@ -87,17 +100,38 @@ def _lane(windows: Mapping[str, Window], rules: Mapping[str, Rules], dispatch: b
             outreach.VisitScheduled: steps.on_visit_scheduled,
             outreach.VisitNotScheduled: steps.on_visit_not_scheduled,
             PlanDue: partial(treatments.on_plan_due, windows),
-            StepDue: partial(steps.on_step_due, rules if dispatch else None),
+            StepDue: partial(steps.on_step_due, rules),
             ContactDue: contacting.on_contact_due,
             Heard: contacting.on_heard,
             HoldDue: holds.on_hold_due,
             PlaceHold: holds.on_place_hold,
             ReleaseHold: holds.on_release_hold,
+            **_following(practice),
         },
         on_lane={intake.BusinessDateAdvanced: steps.on_business_date},
-        commands={"place-hold": PlaceHold, "release-hold": ReleaseHold},
+        commands=COMMANDS,
         keeps_history=True,
     )
+
+
+def _following(practice: Practice) -> Mapping[type, Handler]:
+    """What follows from contacts, by what the house goes by."""
+    return {
+        RecordOutcome: partial(on_record, practice),
+        PromiseDue: promises.on_due,
+        RaiseMatter: partial(matters.on_raise, practice.deadlines),
+        ResolveMatter: matters.on_resolve,
+        MatterDue: matters.on_due,
+    }
+
+
+COMMANDS: Mapping[str, type] = {
+    "place-hold": PlaceHold,
+    "release-hold": ReleaseHold,
+    "record-outcome": RecordOutcome,
+    "raise-matter": RaiseMatter,
+    "resolve-matter": ResolveMatter,
+}
 
 
 def _allocator(crews: Field) -> ActorKind:

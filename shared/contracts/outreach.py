@@ -47,6 +47,8 @@ class OutcomeResult(StrEnum):
     HARDSHIP_CLAIMED = "hardship_claimed"
     ASKED_FOR_ANOTHER_TIME = "asked_for_another_time"
     OPTED_OUT = "opted_out"
+    COMPLAINED = "complained"
+    LEFT_MESSAGE = "left_message"
 
 
 class DelinquencyCause(StrEnum):
@@ -78,6 +80,21 @@ class Willingness(StrEnum):
     UNKNOWN = "unknown"
     WILLING = "willing"
     UNWILLING = "unwilling"
+
+
+class PromiseEnd(StrEnum):
+    """How a promise ended."""
+
+    KEPT = "kept"
+    BROKEN = "broken"
+
+
+class MatterKind(StrEnum):
+    """What somebody has to see to before anybody is contacted again."""
+
+    DISPUTE = "dispute"
+    COMPLAINT = "complaint"
+    HARDSHIP = "hardship"
 
 
 class PlannedStep(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -287,6 +304,45 @@ class PromiseBroken(Promise, frozen=True, kw_only=True, gc=False):
     paid_amount: MinorUnits
 
 
+class PromiseReopened(Promise, frozen=True, kw_only=True, gc=False):
+    """How a promise ended holds no longer: a payment was taken back, or one that was booked in time was heard of late.
+
+    What follows, if anything but standing, is told next.
+    """
+
+    was: PromiseEnd
+
+
+class MatterRaised(Fact, frozen=True, kw_only=True, gc=False):
+    """Outreach stands still until `owner` has seen to a matter, which is to be done on `due_on` at the latest."""
+
+    matter_id: str
+    kind: MatterKind
+    owner: str
+    opened_on: date
+    due_on: date
+    contact_id: str = ""
+    loan_id: str = ""
+
+
+class MatterOverdue(Fact, frozen=True, kw_only=True, gc=False):
+    """A matter was not seen to in time; outreach goes on standing still."""
+
+    matter_id: str
+    kind: MatterKind
+    owner: str
+    due_on: date
+
+
+class MatterResolved(Fact, frozen=True, kw_only=True, gc=False):
+    """A matter was seen to, and how; `late` where that took longer than it may."""
+
+    matter_id: str
+    kind: MatterKind
+    reason: str
+    late: bool
+
+
 FACTS: Mapping[str, type[Fact]] = {
     "outreach.plan-started.v1": PlanStarted,
     "outreach.plan-stopped.v1": PlanStopped,
@@ -306,6 +362,10 @@ FACTS: Mapping[str, type[Fact]] = {
     "outreach.promise-made.v1": PromiseMade,
     "outreach.promise-kept.v1": PromiseKept,
     "outreach.promise-broken.v1": PromiseBroken,
+    "outreach.promise-reopened.v1": PromiseReopened,
+    "outreach.matter-raised.v1": MatterRaised,
+    "outreach.matter-overdue.v1": MatterOverdue,
+    "outreach.matter-resolved.v1": MatterResolved,
 }
 
 ALLOCATION_FACTS: Mapping[str, type[Fact]] = {

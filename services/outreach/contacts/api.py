@@ -7,12 +7,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 
+from services.outreach.asking import no_such_debtor
 from services.outreach.compliance.store import shipped
 from services.outreach.contacts.domain.rows import ContactState
 from services.outreach.plans.store import GUARD
 from shared.http.database import Connection
 from shared.http.inputs import DebtorId
-from shared.http.problems import Problem
 
 CONTACTS = text("SELECT * FROM contact WHERE debtor_id = :debtor_id ORDER BY permitted_at, contact_id")
 DENIALS = text("SELECT * FROM contact_denial WHERE debtor_id = :debtor_id ORDER BY denied_at, id")
@@ -89,7 +89,7 @@ async def read_ledger(debtor_id: DebtorId, connection: Connection) -> LedgerView
     """Every permit and every refusal of a person, in order, each with the rules that were read and what they found."""
     key = {"debtor_id": debtor_id}
     if (await connection.execute(GUARD, key)).first() is None:
-        raise Problem(404, "No such debtor", "Outreach has not heard of a case of this debtor.", field="debtor_id")
+        raise no_such_debtor()
     contacts = (await connection.execute(CONTACTS, key)).mappings().all()
     denials = (await connection.execute(DENIALS, key)).mappings().all()
     return LedgerView(

@@ -37,8 +37,26 @@ class Rules:
     lines: Mapping[str, Line]
 
 
-def judged(rules: Rules, channel: str, purpose: str, contacts: Iterable[Contact], at: datetime) -> Verdict:
-    """The verdict on a contact with the debtor now, after all that the ledger holds."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the rules ask about the debtor beside the ledger: flags, and channels of plans that they opted out of."""
+
+    flags: Mapping[str, compliance.Span] = field(default_factory=dict)
+    opt_outs: frozenset[str] = frozenset()
+
+
+NOTHING_STANDS = Standing()
+
+
+def judged(
+    rules: Rules,
+    channel: str,
+    purpose: str,
+    contacts: Iterable[Contact],
+    at: datetime,
+    standing: Standing = NOTHING_STANDS,
+) -> Verdict:
+    """The verdict on a contact with the debtor now, after all that the ledger holds and all that stands."""
     line = rules.lines[channel]
     wanted = compliance.Attempt(
         at=at,
@@ -48,6 +66,8 @@ def judged(rules: Rules, channel: str, purpose: str, contacts: Iterable[Contact]
         number=ON_FILE,
         purpose=purpose,
         zones=(rules.zone,),
+        flags=standing.flags,
+        optouts=frozenset(rules.lines[each].channel for each in standing.opt_outs if each in rules.lines),
         attributes=line.attributes,
     )
     history = [entry for contact in contacts for entry in _entries(rules, contact)]

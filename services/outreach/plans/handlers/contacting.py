@@ -10,8 +10,10 @@ from services.outreach.contacts.domain.course import Delivery, Wanted
 from services.outreach.contacts.domain.judging import Rules, judged
 from services.outreach.contacts.domain.rows import Contact, ContactDue, ContactState
 from services.outreach.contacts.effects import Heard
+from services.outreach.outcomes.domain import asked_until
 from services.outreach.plans.domain.course import active_plan, guard_of, obstacle, postponed, with_step
 from services.outreach.plans.domain.rows import DebtorPlans, Step, StepState
+from services.outreach.plans.handlers.standing import has_bad_point, standing_of
 from services.outreach.plans.handlers.telling import Decision, step_ended, told
 from shared.contracts import outreach
 from shared.contracts.envelope import Event, Fact, Moment, derived_id
@@ -20,6 +22,11 @@ LONGEST_WAIT = timedelta(days=30)
 """A step that the rules would allow only later than this is given up: it answers a case that has long changed."""
 
 AN_HOUR = 3600
+
+WRONG_POINT = "the contact point on file led to somebody else"
+
+OUTREACH = "outreach"
+"""Who asks for the contact of a step; another name is that of a person."""
 
 
 def contact(rules: Mapping[str, Rules], state: DebtorPlans, step: Step, cause: str, now: Moment) -> Decision:
@@ -31,9 +38,14 @@ def contact(rules: Mapping[str, Rules], state: DebtorPlans, step: Step, cause: s
     if judge is None or step.channel not in judge.lines:
         reason = f"no rules of contact are known for {step.channel} in jurisdiction {jurisdiction}"
         return step_ended(state, step, StepState.NOT_DISPATCHED, reason, now)
+    later = asked_until(state.outcomes.values(), now.instant)
+    if later is not None:
+        return postponed(state, step, later, "another time was asked for"), ()
+    if has_bad_point(state, step.channel):
+        return step_ended(state, step, StepState.NOT_DISPATCHED, WRONG_POINT, now)
     state = replace(state, contacts=course.without_old(state.contacts, now.instant))
     wanted = _wanted(state, step, derived_id(cause, "contact"))
-    verdict = judged(judge, wanted.channel, wanted.purpose, state.contacts.values(), now.instant)
+    verdict = judged(judge, wanted.channel, wanted.purpose, state.contacts.values(), now.instant, standing_of(state))
     return (_permitted if verdict.allowed else _denied)(state, step, wanted, judge, verdict, now)
 
 
@@ -45,7 +57,7 @@ def _wanted(state: DebtorPlans, step: Step, contact_id: str) -> Wanted:
         step_number=step.step_number,
         channel=step.channel.value,
         template=step.template,
-        asked_by="outreach",
+        asked_by=OUTREACH,
         case_version=guard_of(state, "").case_version,
     )
 
@@ -111,22 +123,23 @@ def on_heard(state: DebtorPlans, event: Event[Heard], now: Moment) -> Decision:
         return _doubtful(state, known, now)
     after = course.ended(known, heard.delivery, heard.outcome, heard.reference, heard.reason, now.instant)
     if after.state is ContactState.MADE:
-        return _made(_with(state, after, now.instant), after, now)
+        return made(state, after, now)
     if after.state is ContactState.NOT_MADE:
         return _not_made(_with(state, after, now.instant), after, heard.delivery, now)
     return state, ()
 
 
-def _made(state: DebtorPlans, made: Contact, now: Moment) -> Decision:
+def made(state: DebtorPlans, over: Contact, now: Moment) -> Decision:
+    """Keep and tell a contact that was made, and end its step."""
     payload = outreach.ContactMade(
-        contact_id=made.contact_id,
-        plan_number=made.plan_number,
-        step_number=made.step_number,
-        channel=made.channel,
-        outcome=made.outcome,
-        provider_reference=made.provider_reference,
+        contact_id=over.contact_id,
+        plan_number=over.plan_number,
+        step_number=over.step_number,
+        channel=over.channel,
+        outcome=over.outcome,
+        provider_reference=over.provider_reference,
     )
-    return _ended(state, payload, made, StepState.DISPATCHED, made.outcome, now)
+    return _ended(_with(state, over, now.instant), payload, over, StepState.DISPATCHED, over.outcome, now)
 
 
 def _not_made(state: DebtorPlans, failed: Contact, delivery: Delivery, now: Moment) -> Decision:
