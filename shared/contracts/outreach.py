@@ -314,11 +314,11 @@ class PromiseReopened(Promise, frozen=True, kw_only=True, gc=False):
 
 
 class MatterRaised(Fact, frozen=True, kw_only=True, gc=False):
-    """Outreach stands still until `owner` has seen to a matter, which is to be done on `due_on` at the latest."""
+    """Outreach stands still until `team` has seen to a matter, which is to be done on `due_on` at the latest."""
 
     matter_id: str
     kind: MatterKind
-    owner: str
+    team: str
     opened_on: date
     due_on: date
     contact_id: str = ""
@@ -330,7 +330,7 @@ class MatterOverdue(Fact, frozen=True, kw_only=True, gc=False):
 
     matter_id: str
     kind: MatterKind
-    owner: str
+    team: str
     due_on: date
 
 

@@ -29,7 +29,7 @@ class MatterView(BaseModel):
     matter_id: str
     kind: MatterKind
     state: MatterState
-    owner: str
+    team: str
     opened_at: datetime
     opened_on: date
     opened_by: str

@@ -28,7 +28,7 @@ class Deadline:
     """Who sees to a kind of matter, within how many civil days after the one on which it came up, and by which text."""
 
     days: int
-    owner: str
+    team: str
     force: str
     citation: str
 
@@ -52,7 +52,7 @@ class Matter:
     matter_id: str
     kind: MatterKind
     state: MatterState
-    owner: str
+    team: str
     opened_at: datetime
     opened_on: date
     opened_by: str

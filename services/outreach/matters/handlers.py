@@ -37,7 +37,7 @@ def raised(
         matter_id=derived_id(cause, f"matter/{kind}"),
         kind=kind,
         state=MatterState.OPEN,
-        owner=deadline.owner,
+        team=deadline.team,
         opened_at=now.instant,
         opened_on=opened_on,
         opened_by=by,
@@ -69,7 +69,7 @@ def _raised(matter: Matter) -> outreach.MatterRaised:
     return outreach.MatterRaised(
         matter_id=matter.matter_id,
         kind=outreach.MatterKind(matter.kind),
-        owner=matter.owner,
+        team=matter.team,
         opened_on=matter.opened_on,
         due_on=matter.due_on,
         contact_id=matter.contact_id,
@@ -118,7 +118,7 @@ def on_due(state: DebtorPlans, event: Event[MatterDue], now: Moment) -> Decision
     payload = outreach.MatterOverdue(
         matter_id=matter.matter_id,
         kind=outreach.MatterKind(matter.kind),
-        owner=matter.owner,
+        team=matter.team,
         due_on=matter.due_on,
     )
     return _with(state, matter), (told(state, payload),)

@@ -19,7 +19,7 @@ class _DeadlineForm(Form, frozen=True):
     jurisdiction: str
     kind: MatterKind
     days: Annotated[int, msgspec.Meta(ge=1, le=366)]
-    owner: Annotated[str, msgspec.Meta(min_length=1)]
+    team: Annotated[str, msgspec.Meta(min_length=1)]
     force: Force
     citation: Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -40,7 +40,7 @@ def read_deadlines(zones: Mapping[str, str], file: Path = FILE) -> Mapping[str, 
             raise WrongDataError(f"{file.name}: {form.jurisdiction} {form.kind} occurs more than once")
         if form.jurisdiction not in {EVERYWHERE, *zones}:
             raise WrongDataError(f"{file.name}: {form.jurisdiction} {form.kind} has no zone")
-        known[form.jurisdiction, form.kind] = Deadline(form.days, form.owner, form.force, form.citation)
+        known[form.jurisdiction, form.kind] = Deadline(form.days, form.team, form.force, form.citation)
     missing = [kind for kind in MatterKind if (EVERYWHERE, kind) not in known]
     if missing:
         raise WrongDataError(f"{file.name}: {EVERYWHERE} {missing[0]} is missing")

@@ -22,9 +22,8 @@ def made(
     """Take a promise: everything stands still until it is kept or broken. Raises Rejected for one beyond the limits."""
     promise = _promise(_terms_for(terms, state), state, contact_id, said, by, now)
     state = replace(state, promises={**state.promises, promise.promise_id: promise})
-    state, what = stopped(_looked_at_again(state), StopReason.PROMISE, now.instant)
-    state = arranged(without_visits(state, now.business_date), now.instant)
-    return state, (told(state, outreach.PromiseMade(**_content(promise))), *stop_told(state, what))
+    state, stops = _arranged(state, now)
+    return state, (told(state, outreach.PromiseMade(**_content(promise))), *stops)
 
 
 def _terms_for(terms: Mapping[str, Terms], state: DebtorPlans) -> Terms:
@@ -112,7 +111,17 @@ def _appraised(state: DebtorPlans, now: Moment) -> Decision:
         state = replace(state, promise_payments={})
     state = replace(state, promises={**state.promises, **{each.promise_id: each for each in after}})
     facts = [told(state, fact) for each in after for fact in _changes(before[each.promise_id], each)]
-    return arranged(_looked_at_again(state), now.instant), facts
+    state, stops = _arranged(state, now)
+    return state, (*facts, *stops)
+
+
+def _arranged(state: DebtorPlans, now: Moment) -> Decision:
+    """Have everything stand still for a promise that stands, also for one that stands again, or go on."""
+    state = _looked_at_again(state)
+    if domain.standing(state.promises.values()) is None:
+        return arranged(state, now.instant), ()
+    state, what = stopped(state, StopReason.PROMISE, now.instant)
+    return arranged(without_visits(state, now.business_date), now.instant), stop_told(state, what)
 
 
 def _remembered(state: DebtorPlans) -> Mapping[str, Promise]:

@@ -209,4 +209,16 @@ def _spoken(fact: Fact) -> str:
         case outreach.ContactDenied():
             return f"denied by {', '.join(fact.rules)} until {fact.next_allowed}"
         case _:
+            return _said(fact)
+
+
+def _said(fact: Fact) -> str:
+    match fact:
+        case outreach.OutcomeRecorded():
+            return f"outcome {fact.result}"
+        case outreach.PromiseKept() | outreach.PromiseBroken():
+            return f"{type(fact).__name__} {fact.paid_amount}"
+        case outreach.MatterRaised() | outreach.MatterOverdue():
+            return f"{type(fact).__name__} {fact.kind} {fact.due_on}"
+        case _:
             return type(fact).__name__

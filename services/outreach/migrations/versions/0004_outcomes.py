@@ -48,7 +48,7 @@ CREATE INDEX promise_due_due ON promise_due (shard, due_on);
 
 CREATE TABLE matter (
     shard smallint NOT NULL, debtor_id text NOT NULL, matter_id text NOT NULL, kind text NOT NULL, state text NOT NULL,
-    owner text NOT NULL, opened_at timestamptz NOT NULL, opened_on date NOT NULL, opened_by text NOT NULL,
+    team text NOT NULL, opened_at timestamptz NOT NULL, opened_on date NOT NULL, opened_by text NOT NULL,
     due_on date NOT NULL, force text NOT NULL, citation text NOT NULL, contact_id text NOT NULL, loan_id text NOT NULL,
     resolved_at timestamptz, resolved_by text NOT NULL, resolution text NOT NULL, late boolean NOT NULL,
     settled boolean NOT NULL,
