@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.outreach.asking import Staff, fact, lender_of
 from services.outreach.matters.api import LoanId
@@ -13,7 +13,7 @@ from shared.contracts.outreach import Ability, DelinquencyCause, OutcomeResult, 
 from shared.contracts.segmentation import Channel
 from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import Connection
-from shared.http.inputs import DebtorId, IsoDate
+from shared.http.inputs import DebtorId, Instant, IsoDate
 
 ContactId = Annotated[
     str,
@@ -45,7 +45,7 @@ class SayOutcome(BaseModel):
     ability: Ability = Ability.UNKNOWN
     willingness: Willingness = Willingness.UNKNOWN
     promise: PromiseSaid | None = None
-    call_back_at: AwareDatetime | None = None
+    call_back_at: Instant | None = None
     opts_out_of: list[Channel] = Field(default=[], max_length=len(Channel))
     loan_id: LoanId | None = Field(default=None, description="The loan that a dispute is about.")
 

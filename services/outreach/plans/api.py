@@ -4,17 +4,17 @@ from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from services.outreach.asking import no_such_debtor
 from services.outreach.plans.domain.rows import HoldSource
 from services.outreach.plans.store import GUARD, HOLDS_AS_OF
 from shared.http.database import Connection
-from shared.http.inputs import DebtorId, IsoDate
+from shared.http.inputs import DebtorId, Instant, IsoDate
 
 AsOf = Annotated[IsoDate, Query(description="The business date on which they stood.")]
 KnownAt = Annotated[
-    AwareDatetime | None, Query(description="What was known at that instant; everything that is known where missing.")
+    Instant | None, Query(description="What was known at that instant; everything that is known where missing.")
 ]
 
 
