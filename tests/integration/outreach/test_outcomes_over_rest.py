@@ -206,3 +206,8 @@ async def test_who_may_not_ask_gets_nothing(desk: Desk) -> None:
     assert [answer.status_code for answer in await asyncio.gather(*asked)] == [403] * 4
     await desk.reads("/v1/debtors/nobody/holds?as_of=2026-03-02", status=404)
     await desk.reads("/holds", status=422)
+
+
+async def test_a_path_with_two_routes_names_the_methods_of_both(desk: Desk) -> None:
+    answer = await desk.client.delete(f"{HERS}/holds")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, POST")

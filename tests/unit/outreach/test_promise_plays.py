@@ -49,6 +49,13 @@ def test_a_part_is_seen_and_does_not_keep_it() -> None:
     assert play.until(morning(10)) == ["PromiseBroken 30000"]
 
 
+def test_on_its_last_day_it_still_stands() -> None:
+    play = promised()
+    play.until(morning(9))
+    assert play.tell(pays("p1", 10_000, 9), 2) == []
+    assert held(play) == ("standing", 10_000)
+
+
 def test_several_parts_and_a_little_missing_keep_it() -> None:
     play = promised()
     play.tell(pays("p1", 20_000, 3), 2)
