@@ -248,6 +248,27 @@ def _contact(record: DebtorRecord, event: Event[Any], now: Moment, detail: str) 
     return _with_counts(_kept(record, event, now), (_count(event, now)("contact", event.data.channel, detail, 1),))
 
 
+def count_outcome(record: DebtorRecord, event: Event[outreach.OutcomeRecorded], now: Moment) -> Decision:
+    """Count what came of a contact, by channel."""
+    counted = _count(event, now)("outcome", event.data.channel.value, event.data.result.value, 1)
+    return _with_counts(_kept(record, event, now), (counted,)), ()
+
+
+def count_promise(kind: str, record: DebtorRecord, event: Event[outreach.Promise], now: Moment) -> Decision:
+    """Count a promise as made, kept or broken."""
+    return _with_counts(_kept(record, event, now), (_count(event, now)("promise", kind, "", 1),)), ()
+
+
+def count_reopening(record: DebtorRecord, event: Event[outreach.PromiseReopened], now: Moment) -> Decision:
+    """Count a promise no more as kept or broken that stands again."""
+    return _with_counts(_kept(record, event, now), (_count(event, now)("promise", event.data.was.value, "", -1),)), ()
+
+
+def count_seen_to(kind: str, record: DebtorRecord, event: Event[Any], now: Moment) -> Decision:
+    """Count a dispute, complaint or claim of hardship as raised, overdue or resolved."""
+    return _with_counts(_kept(record, event, now), (_count(event, now)(event.data.kind.value, kind, "", 1),)), ()
+
+
 # -- legal -------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """The declaration of analytics: it hears all, keeps every fact, counts, and tells nothing."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -37,10 +38,14 @@ HANDLERS: Mapping[type, Handler] = {
     outreach.LegalReferred: handlers.keep,
     outreach.HoldPlaced: handlers.keep,
     outreach.HoldReleased: handlers.keep,
-    outreach.OutcomeRecorded: handlers.keep,
-    outreach.PromiseMade: handlers.keep,
-    outreach.PromiseKept: handlers.keep,
-    outreach.PromiseBroken: handlers.keep,
+    outreach.OutcomeRecorded: handlers.count_outcome,
+    outreach.PromiseMade: partial(handlers.count_promise, "made"),
+    outreach.PromiseKept: partial(handlers.count_promise, "kept"),
+    outreach.PromiseBroken: partial(handlers.count_promise, "broken"),
+    outreach.PromiseReopened: handlers.count_reopening,
+    outreach.MatterRaised: partial(handlers.count_seen_to, "raised"),
+    outreach.MatterOverdue: partial(handlers.count_seen_to, "overdue"),
+    outreach.MatterResolved: partial(handlers.count_seen_to, "resolved"),
     legal.MatterOpened: handlers.count_matter_opened,
     legal.ReferralDeclined: handlers.count_declined,
     legal.MatterClosed: handlers.count_matter_closed,

@@ -4,25 +4,31 @@ from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.outreach.asking import Reason, Staff, ask, fact, no_such_debtor
 from services.outreach.contacts.api import add_routes as add_ledger
 from services.outreach.contacts.permits import Signer
+from services.outreach.matters.api import MatterView
+from services.outreach.matters.api import add_routes as add_matters
+from services.outreach.matters.store import MATTERS_OF
+from services.outreach.outcomes.api import add_routes as add_outcomes
 from services.outreach.permits.api import add_routes as add_permits
 from services.outreach.plans import commands, store
-from services.outreach.plans.asking import ask, fact_in, no_such_debtor
-from services.outreach.plans.domain.rows import CaseStatus, Channel, HoldSource, PlanState, StepState, VisitState
+from services.outreach.plans.api import HoldView
+from services.outreach.plans.api import add_routes as add_holds
+from services.outreach.plans.domain.rows import CaseStatus, Channel, PlanState, StepState, VisitState
+from services.outreach.promises.store import PROMISES
+from services.outreach.promises.views import PromiseView
 from services.outreach.work.api import add_routes as add_work
 from shared.clock import Clock
-from shared.contracts.reasons import REASON_LENGTH, REASON_PATTERN
-from shared.http.auth import Principal, Role, require
+from shared.http.auth import Role, require
 from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import Connection
 from shared.http.inputs import DebtorId, IsoDate
 from shared.http.paging import Page, PageRequest, Paging, malformed_cursor
 
-Staff = Annotated[Principal, Depends(require(Role.OPERATOR, Role.SUPERVISOR))]
 HoldId = Annotated[
     str,
     Path(
@@ -30,7 +36,6 @@ HoldId = Annotated[
     ),
 ]
 Code = Annotated[str | None, Query(max_length=64, pattern="^[0-9A-Za-z_.:-]+$")]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=REASON_LENGTH, pattern=REASON_PATTERN)]
 
 
 class _View(BaseModel):
@@ -105,28 +110,16 @@ class PlanWithSteps(PlanView):
     steps: list[StepView]
 
 
-class HoldView(_View):
-    """A reason for which nothing may be done, or might not."""
-
-    hold_id: str
-    source: HoldSource
-    reason: str
-    placed_by: str
-    placed_at: datetime
-    until: date | None
-    released: bool
-    released_at: datetime | None
-    release_reason: str
-
-
 class DebtorView(_View):
-    """Everything that outreach holds about a debtor; `plan` is the latest, `holds` the last hundred."""
+    """Everything that outreach holds about a debtor; `plan` is the latest, all lists the last hundred."""
 
     debtor_id: str
     guard: GuardView
     treatment: TreatmentView | None
     plan: PlanWithSteps | None
     holds: list[HoldView]
+    promises: list[PromiseView]
+    matters: list[MatterView]
 
 
 class VisitView(_View):
@@ -181,9 +174,12 @@ def routes(signer: Signer, clock: Clock) -> APIRouter:
     router.add_api_route("/debtors/{debtor_id}", read_debtor, methods=["GET"])
     router.add_api_route("/debtors/{debtor_id}/holds", place_hold, methods=["POST"], status_code=201)
     router.add_api_route("/debtors/{debtor_id}/holds/{hold_id}/release", release_hold, methods=["POST"])
+    add_holds(router)
     add_ledger(router)
     add_permits(router, signer, clock)
     add_work(router, signer)
+    add_outcomes(router)
+    add_matters(router)
     router.add_api_route("/plans", list_plans, methods=["GET"])
     router.add_api_route("/visits", list_visits, methods=["GET"])
     router.add_api_route("/refused-treatments", list_refused, methods=["GET"])
@@ -191,7 +187,7 @@ def routes(signer: Signer, clock: Clock) -> APIRouter:
 
 
 async def read_debtor(debtor_id: DebtorId, connection: Connection) -> DebtorView:
-    """What is held about a debtor: the case as copied, the treatment, the latest plan with its steps, the holds."""
+    """What is held about a debtor: the case as copied, the treatment, the latest plan, holds, promises, matters."""
     key = {"debtor_id": debtor_id}
     guard = (await connection.execute(store.GUARD, key)).first()
     if guard is None:
@@ -204,6 +200,8 @@ async def read_debtor(debtor_id: DebtorId, connection: Connection) -> DebtorView
         treatment=None if treatment is None else TreatmentView.model_validate(treatment),
         plan=await _latest_plan(connection, debtor_id),
         holds=[HoldView.model_validate(hold) for hold in holds],
+        promises=[PromiseView.model_validate(each) for each in (await connection.execute(PROMISES, key)).all()],
+        matters=[MatterView.model_validate(each) for each in (await connection.execute(MATTERS_OF, key)).all()],
     )
 
 
@@ -270,8 +268,8 @@ async def place_hold(
 ) -> HoldAnswer:
     """Have outreach stand still for a debtor; what is queued is cancelled at once."""
     answer = await ask(desk, connection, debtor_id=debtor_id, name="place-hold", body=body, key=key, by=staff)
-    placed = fact_in(answer, "outreach.hold-placed.v1")
-    stopped = fact_in(answer, "outreach.plan-stopped.v1")
+    placed = fact(answer, "outreach.hold-placed.v1")
+    stopped = fact(answer, "outreach.plan-stopped.v1")
     return HoldAnswer(hold_id=placed["hold_id"], stopped_plan=stopped.get("plan_number"))
 
 

@@ -1,7 +1,7 @@
 """The declaration of outreach: what it hears and tells, and which function decides each."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,13 +18,24 @@ from services.outreach.field import handlers as field
 from services.outreach.field.domain import Field
 from services.outreach.field.store import LAYOUT as BOOKS
 from services.outreach.field.store import read_field
+from services.outreach.matters import handlers as matters
+from services.outreach.matters.commands import RaiseMatter, ResolveMatter
+from services.outreach.matters.domain import MatterDue
+from services.outreach.matters.store import read_deadlines
+from services.outreach.outcomes.commands import RecordOutcome
+from services.outreach.outcomes.handlers.recording import Practice
+from services.outreach.outcomes.handlers.saying import on_record
 from services.outreach.permits.commands import AskPermit, GiveBack
 from services.outreach.plans.commands import PlaceHold, ReleaseHold
 from services.outreach.plans.domain.rows import HoldDue, PlanDue, StepDue
 from services.outreach.plans.domain.window import Window
 from services.outreach.plans.handlers import cases, claiming, contacting, holds, permitting, steps, treatments
+from services.outreach.plans.handlers.telling import in_turn
 from services.outreach.plans.store import LAYOUT as PLANS
 from services.outreach.plans.store import read_windows
+from services.outreach.promises import handlers as promises
+from services.outreach.promises.domain import PromiseDue
+from services.outreach.promises.store import read_terms
 from services.outreach.work.commands import ClaimWork, ReleaseWork
 from shared import profiles
 from shared.clock import SystemClock
@@ -39,14 +50,30 @@ COMMANDS: Mapping[str, type] = {
     "give-back-permit": GiveBack,
     "claim-work": ClaimWork,
     "release-work": ReleaseWork,
+    "record-outcome": RecordOutcome,
+    "raise-matter": RaiseMatter,
+    "resolve-matter": ResolveMatter,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a deployment goes by. queues: where the steps of each channel that people work wait for them."""
+
+    rules: Mapping[str, Rules]
+    dispatches: bool
+    queues: Mapping[str, str]
+    practice: Practice
 
 
 def declare(settings: Settings) -> Service:
     """Outreach, with the data files that it decides by. Raises WrongDataError where one contradicts itself."""
     windows = read_windows()
-    rules = rules_of({code: window.zone for code, window in windows.items()})
-    lane = _lane(windows, rules, settings.dispatch, queues_of(settings))
+    zones = {code: window.zone for code, window in windows.items()}
+    house = House(
+        rules_of(zones), settings.dispatch, queues_of(settings), Practice(read_terms(zones), read_deadlines(zones))
+    )
+    lane = _lane(windows, house)
     return Service(
         name="outreach",
         actors=(_dispatching(lane, settings) if settings.dispatch else lane, _allocator(read_field())),
@@ -83,13 +110,8 @@ def queues_of(settings: Settings) -> Mapping[str, str]:
     return {channel: lines[channel].queue for channel in settings.worked_by_people}
 
 
-def _lane(
-    windows: Mapping[str, Window],
-    rules: Mapping[str, Rules],
-    dispatch: bool,  # noqa: FBT001
-    queues: Mapping[str, str],
-) -> ActorKind:
-    """Plans: by debtor. No provider is asked unless `dispatch` is on; what people do, they ask for themselves."""
+def _lane(windows: Mapping[str, Window], house: House) -> ActorKind:
+    """Plans: by debtor. No provider is asked unless the house dispatches; what people do, they ask for themselves."""
     return ActorKind(
         name="lane",
         inputs=(intake.TOPIC, intake.PROFILES, segmentation.TOPIC, legal.TOPIC, outreach.ALLOCATIONS),
@@ -102,8 +124,8 @@ def _lane(
             intake.CaseReopened: cases.on_case,
             intake.CaseClosed: cases.on_case,
             intake.DelinquencyRangeChanged: cases.on_case,
-            intake.PaymentPosted: cases.on_payment,
-            intake.PaymentReversed: cases.on_reversal,
+            intake.PaymentPosted: in_turn(cases.on_payment, promises.on_payment),
+            intake.PaymentReversed: in_turn(cases.on_reversal, promises.on_reversal),
             intake.ProfileChanged: profiles.take,
             intake.ProfileErased: profiles.drop,
             segmentation.TreatmentAssigned: treatments.on_treatment,
@@ -114,13 +136,14 @@ def _lane(
             outreach.VisitScheduled: steps.on_visit_scheduled,
             outreach.VisitNotScheduled: steps.on_visit_not_scheduled,
             PlanDue: partial(treatments.on_plan_due, windows),
-            StepDue: partial(steps.on_step_due, rules if dispatch else None, queues),
+            StepDue: partial(steps.on_step_due, house.rules if house.dispatches else None, house.queues),
             ContactDue: contacting.on_contact_due,
             Heard: contacting.on_heard,
             HoldDue: holds.on_hold_due,
             PlaceHold: holds.on_place_hold,
             ReleaseHold: holds.on_release_hold,
-            **_asked_by_people(rules),
+            **_asked_by_people(house.rules),
+            **_following(house.practice),
         },
         on_lane={intake.BusinessDateAdvanced: steps.on_business_date},
         commands=COMMANDS,
@@ -135,6 +158,17 @@ def _asked_by_people(rules: Mapping[str, Rules]) -> Mapping[type, Handler]:
         GiveBack: permitting.on_give_back,
         ClaimWork: partial(claiming.on_claim_work, rules),
         ReleaseWork: claiming.on_release_work,
+    }
+
+
+def _following(practice: Practice) -> Mapping[type, Handler]:
+    """What follows from contacts, by what the house goes by."""
+    return {
+        RecordOutcome: partial(on_record, practice),
+        PromiseDue: promises.on_due,
+        RaiseMatter: partial(matters.on_raise, practice.deadlines),
+        ResolveMatter: matters.on_resolve,
+        MatterDue: matters.on_due,
     }
 
 

@@ -39,6 +39,7 @@ def declare(_settings: Settings) -> Service:
                     outreach.PromiseMade: decide.hear_promise,
                     outreach.PromiseKept: decide.hear_kept,
                     outreach.PromiseBroken: decide.hear_broken,
+                    outreach.PromiseReopened: decide.hear_reopened,
                     StageDue: decide.enter_stage,
                     ReviewDue: decide.review,
                     OverrideTier: decide.override,

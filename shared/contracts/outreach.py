@@ -6,6 +6,15 @@ from enum import StrEnum
 
 import msgspec
 
+from shared.contracts.contacts import ContactDenied as ContactDenied
+from shared.contracts.contacts import ContactDoubted as ContactDoubted
+from shared.contracts.contacts import ContactMade as ContactMade
+from shared.contracts.contacts import ContactNotMade as ContactNotMade
+from shared.contracts.contacts import ContactPermitted as ContactPermitted
+from shared.contracts.contacts import ContactUnknown as ContactUnknown
+from shared.contracts.contacts import PermitGranted as PermitGranted
+from shared.contracts.contacts import RuleRead as RuleRead
+from shared.contracts.contacts import WorkRequested as WorkRequested
 from shared.contracts.envelope import CurrencyCode, Fact, MinorUnits
 from shared.contracts.segmentation import Channel
 
@@ -47,6 +56,8 @@ class OutcomeResult(StrEnum):
     HARDSHIP_CLAIMED = "hardship_claimed"
     ASKED_FOR_ANOTHER_TIME = "asked_for_another_time"
     OPTED_OUT = "opted_out"
+    COMPLAINED = "complained"
+    LEFT_MESSAGE = "left_message"
 
 
 class DelinquencyCause(StrEnum):
@@ -78,6 +89,21 @@ class Willingness(StrEnum):
     UNKNOWN = "unknown"
     WILLING = "willing"
     UNWILLING = "unwilling"
+
+
+class PromiseEnd(StrEnum):
+    """How a promise ended."""
+
+    KEPT = "kept"
+    BROKEN = "broken"
+
+
+class MatterKind(StrEnum):
+    """What somebody has to see to before anybody is contacted again."""
+
+    DISPUTE = "dispute"
+    COMPLAINT = "complaint"
+    HARDSHIP = "hardship"
 
 
 class PlannedStep(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -154,130 +180,6 @@ class VisitNotScheduled(Fact, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
-class ContactPermitted(Fact, frozen=True, kw_only=True, gc=False):
-    """The rules allow a contact, its permit is reserved, and the provider is asked next.
-
-    contact_id: also the permit's. idempotency_key: the same for every try of the step. tries: which one this is.
-    """
-
-    contact_id: str
-    plan_number: int
-    step_number: int
-    channel: str
-    template: str
-    purpose: str
-    idempotency_key: str
-    tries: int
-    permitted_at: datetime
-    expires_at: datetime
-    pack: str
-    pack_version: str
-
-
-class RuleRead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What one rule found: `reason` is empty where it let the contact pass; `read` is what it read, by name."""
-
-    rule: str
-    reason: str
-    read: Mapping[str, str]
-
-
-class PermitGranted(Fact, frozen=True, kw_only=True, gc=False):
-    """A person may make a contact: its permit is reserved, and counts from now on.
-
-    contact_id: also the permit's. plan_number, step_number: 0 where it belongs to no step. report_by: until when it can
-    be said how it ended, or that it was not made; then it counts as made. rules: all that were read.
-    """
-
-    contact_id: str
-    plan_number: int
-    step_number: int
-    channel: str
-    template: str
-    purpose: str
-    party: str
-    contact_point: str
-    idempotency_key: str
-    asked_by: str
-    permitted_at: datetime
-    expires_at: datetime
-    report_by: datetime
-    pack: str
-    pack_version: str
-    rules: tuple[RuleRead, ...]
-
-
-class ContactDenied(Fact, frozen=True, kw_only=True, gc=False):
-    """The rules do not allow a contact: all that stand in the way, and when they next allow it, if ever.
-
-    findings: what each of `rules` found.
-    """
-
-    plan_number: int
-    step_number: int
-    channel: str
-    purpose: str
-    pack: str
-    pack_version: str
-    rules: tuple[str, ...]
-    next_allowed: datetime | None
-    party: str = "debtor"
-    asked_by: str = "outreach"
-    findings: tuple[RuleRead, ...] = ()
-
-
-class ContactDoubted(Fact, frozen=True, kw_only=True, gc=False):
-    """Nothing was heard of a contact, so its provider is asked what became of it, for the `lookups`-th time."""
-
-    contact_id: str
-    channel: str
-    idempotency_key: str
-    lookups: int
-
-
-class ContactMade(Fact, frozen=True, kw_only=True, gc=False):
-    """A provider has taken a message or made a call; `outcome` is how that ended, in the words of the rules."""
-
-    contact_id: str
-    plan_number: int
-    step_number: int
-    channel: str
-    outcome: str
-    provider_reference: str
-
-
-class ContactNotMade(Fact, frozen=True, kw_only=True, gc=False):
-    """It is certain that nobody was reached, and why."""
-
-    contact_id: str
-    plan_number: int
-    step_number: int
-    channel: str
-    reason: str
-
-
-class ContactUnknown(Fact, frozen=True, kw_only=True, gc=False):
-    """Nobody can say whether a contact was made: it counts as made, and is for people to look into."""
-
-    contact_id: str
-    plan_number: int
-    step_number: int
-    channel: str
-    reason: str
-
-
-class WorkRequested(Fact, frozen=True, kw_only=True, gc=False):
-    """A step is due on a channel that people work: it waits in `queue`, where the highest `priority` comes first."""
-
-    plan_number: int
-    step_number: int
-    channel: str
-    queue: str
-    template: str
-    priority: int
-    due_at: datetime
-
-
 class LegalReferred(Fact, frozen=True, kw_only=True, gc=False):
     """The plan's referral step is due: legal is asked to screen the case."""
 
@@ -338,6 +240,45 @@ class PromiseBroken(Promise, frozen=True, kw_only=True, gc=False):
     paid_amount: MinorUnits
 
 
+class PromiseReopened(Promise, frozen=True, kw_only=True, gc=False):
+    """How a promise ended holds no longer: a payment was taken back, or one that was booked in time was heard of late.
+
+    What follows, if anything but standing, is told next.
+    """
+
+    was: PromiseEnd
+
+
+class MatterRaised(Fact, frozen=True, kw_only=True, gc=False):
+    """Outreach stands still until `team` has seen to a matter, which is to be done on `due_on` at the latest."""
+
+    matter_id: str
+    kind: MatterKind
+    team: str
+    opened_on: date
+    due_on: date
+    contact_id: str = ""
+    loan_id: str = ""
+
+
+class MatterOverdue(Fact, frozen=True, kw_only=True, gc=False):
+    """A matter was not seen to in time; outreach goes on standing still."""
+
+    matter_id: str
+    kind: MatterKind
+    team: str
+    due_on: date
+
+
+class MatterResolved(Fact, frozen=True, kw_only=True, gc=False):
+    """A matter was seen to, and how; `late` where that took longer than it may."""
+
+    matter_id: str
+    kind: MatterKind
+    reason: str
+    late: bool
+
+
 FACTS: Mapping[str, type[Fact]] = {
     "outreach.plan-started.v1": PlanStarted,
     "outreach.plan-stopped.v1": PlanStopped,
@@ -359,6 +300,10 @@ FACTS: Mapping[str, type[Fact]] = {
     "outreach.promise-made.v1": PromiseMade,
     "outreach.promise-kept.v1": PromiseKept,
     "outreach.promise-broken.v1": PromiseBroken,
+    "outreach.promise-reopened.v1": PromiseReopened,
+    "outreach.matter-raised.v1": MatterRaised,
+    "outreach.matter-overdue.v1": MatterOverdue,
+    "outreach.matter-resolved.v1": MatterResolved,
 }
 
 ALLOCATION_FACTS: Mapping[str, type[Fact]] = {

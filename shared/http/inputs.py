@@ -1,11 +1,11 @@
 """What callers send, where the framework would take more than the description says."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -23,6 +23,28 @@ def _iso(value: Any) -> Any:
 
 IsoDate = Annotated[date, BeforeValidator(_iso, json_schema_input_type=date)]
 """A date as ISO 8601 writes it."""
+
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2})")
+
+
+def _text_of_instant(value: Any) -> Any:
+    """Let an instant through, or the text of one with its offset, for the same reason."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _INSTANT.fullmatch(value)):
+        return value
+    raise PydanticCustomError("instant_iso", "Input should be an instant as ISO 8601 writes it, with its offset")
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("instant_range", "Input should be an instant of the calendar") from None
+
+
+Instant = Annotated[
+    AwareDatetime, BeforeValidator(_text_of_instant, json_schema_input_type=AwareDatetime), AfterValidator(_in_utc)
+]
+"""An instant with its offset from UTC, in UTC."""
 
 DebtorId = Annotated[
     str, Path(min_length=1, max_length=128, pattern="^[0-9A-Za-z_.-]+$", description="The debtor's pseudonym.")

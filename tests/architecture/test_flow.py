@@ -12,7 +12,7 @@ import pytest
 from services.flow import BANK, FLOW, Stop
 from services.installed import declared
 from services.outreach.field.handlers import LaneClosed
-from shared.contracts import catalogue, core_banking, ingress, intake, outreach, quarantine
+from shared.contracts import catalogue, core_banking, ingress, intake, quarantine
 from shared.contracts.envelope import Fact
 from shared.service import ActorKind, Service
 from shared.settings import PERSONAL, Settings
@@ -32,10 +32,6 @@ TOLD_BY_OTHERS: Mapping[type, str] = {
     ingress.ProfileReceived: "the edge's decoder makes it, and its handler passes it on",
     ingress.EventRefused: "the runtime tells it, as intake's edge declares",
     ingress.RefusalResolved: "the runtime tells it, as intake's edge declares",
-    **dict.fromkeys(
-        (outreach.OutcomeRecorded, outreach.PromiseMade, outreach.PromiseKept, outreach.PromiseBroken),
-        "nobody yet: outreach is to tell it once contacts are made, and segmentation hears it already",
-    ),
     quarantine.DebtorQuarantined: "the runtime tells it for every service",
     quarantine.DebtorReleased: "the runtime tells it for every service",
 }

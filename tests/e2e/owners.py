@@ -140,6 +140,8 @@ async def summary(owners: Owners, lender_id: str | None = None) -> dict[str, Any
         "steps": await _steps(owners),
         "contacts": await _contacts(owners),
         "denials": await _denials(owners),
+        "outcomes": await _outcomes(owners),
+        "promises": await _promises(owners),
         "visits": await _visits(owners),
         "matters": await _matters(owners),
         "payments": await _cash(owners, "heard"),
@@ -207,6 +209,19 @@ async def _contacts(owners: Owners) -> dict[str, dict[str, int]]:
 async def _denials(owners: Owners) -> dict[str, int]:
     counted = "SELECT r->>'rule', count(*) FROM contact_denial, jsonb_array_elements(rules) r GROUP BY 1"
     return dict(await owners.rows("outreach", counted))
+
+
+async def _outcomes(owners: Owners) -> dict[str, dict[str, int]]:
+    outcomes: dict[str, dict[str, int]] = {}
+    counted = "SELECT channel, said->>'result', count(*) FROM outcome GROUP BY 1, 2"
+    for channel, result, number in await owners.rows("outreach", counted):
+        outcomes.setdefault(channel, {})[result] = number
+    return outcomes
+
+
+async def _promises(owners: Owners) -> dict[str, int]:
+    ended: dict[str, int] = dict(await owners.rows("outreach", "SELECT state, count(*) FROM promise GROUP BY 1"))
+    return {"made": sum(ended.values()), "kept": ended.get("kept", 0), "broken": ended.get("broken", 0)}
 
 
 async def _visits(owners: Owners) -> dict[str, int]:

@@ -60,7 +60,8 @@ class Count:
 
     `subject` is "case" (kind: what happened; detail: the disposition), "plan" (kind: its state), "step" (kind: the
     channel; detail: its state), "contact" (kind: the channel; detail: how it ended, or "permitted"), "denial" (kind:
-    the rule; detail: the channel), "visit" or "matter" (kind: what happened).
+    the rule; detail: the channel), "outcome" (kind: the channel; detail: the result), "promise" (kind: how it stands),
+    "dispute", "complaint", "hardship", "visit" or "matter" (kind: what happened).
     """
 
     month: str

@@ -121,6 +121,8 @@ async def summary_by(fetch: Fetch) -> dict[str, Any]:
         "steps": {channel: happened.details("step", channel) for channel in happened.kinds("step")},
         "contacts": {channel: happened.details("contact", channel) for channel in happened.kinds("contact")},
         "denials": {rule: happened.times("denial", rule) for rule in happened.kinds("denial")},
+        "outcomes": {channel: happened.details("outcome", channel) for channel in happened.kinds("outcome")},
+        "promises": {kind: happened.times("promise", kind) for kind in ("made", "kept", "broken")},
         "visits": {kind: happened.times("visit", kind) for kind in ("requested", "scheduled", "not_scheduled")},
         "matters": {kind: happened.times("matter", kind) for kind in ("opened", "closed", "declined")},
         **_cash_by_currency(await fetch(_CASH)),

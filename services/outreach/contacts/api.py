@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 
+from services.outreach.asking import no_such_debtor
 from services.outreach.compliance.store import shipped
 from services.outreach.contacts.domain.rows import ContactState
-from services.outreach.plans.asking import no_such_debtor
 from services.outreach.plans.store import GUARD
 from shared.http.database import Connection
 from shared.http.inputs import DebtorId

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.outreach.asking import fact
 from services.outreach.contacts.api import RuleView, rules_of
 from services.outreach.contacts.permits import Permit, Signer
-from services.outreach.plans.asking import fact_in
 from shared.contracts import outreach
 from shared.http.problems import Problem, ProblemDetails
 
@@ -53,10 +53,10 @@ REFUSED: dict[int | str, dict[str, Any]] = {409: {"model": NotPermitted, "descri
 
 def permit_in(answer: dict[str, Any], debtor_id: str, signer: Signer) -> PermitAnswer:
     """The permit that an actor has granted, signed. Raises Problem 409 where its rules do not allow the contact."""
-    denied = fact_in(answer, "outreach.contact-denied.v1")
+    denied = fact(answer, "outreach.contact-denied.v1")
     if denied:
         raise _not_permitted(msgspec.convert(denied, outreach.ContactDenied))
-    granted = msgspec.convert(fact_in(answer, "outreach.permit-granted.v1"), outreach.PermitGranted)
+    granted = msgspec.convert(fact(answer, "outreach.permit-granted.v1"), outreach.PermitGranted)
     return PermitAnswer(
         contact_id=granted.contact_id,
         permit=signer.signed(_document(granted, debtor_id)),

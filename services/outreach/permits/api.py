@@ -8,13 +8,13 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import text
 
+from services.outreach.asking import ask
 from services.outreach.compliance.domain.words import Party
 from services.outreach.contacts.domain.rows import ContactState
 from services.outreach.contacts.permits import NoPermitError, Permit, Signer, opened
 from services.outreach.permits import commands
 from services.outreach.permits.answers import REFUSED, PermitAnswer, permit_in
 from services.outreach.permits.commands import Content, Purpose
-from services.outreach.plans.asking import ask
 from services.outreach.plans.domain.rows import Channel
 from shared.clock import Clock
 from shared.http.auth import Principal, Role, require

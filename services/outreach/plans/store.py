@@ -9,6 +9,10 @@ from zoneinfo import available_timezones
 from sqlalchemy import text
 
 from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
+from services.outreach.matters.commands import ResolveMatter
+from services.outreach.matters.domain import Matter, MatterDue
+from services.outreach.outcomes.commands import RecordOutcome
+from services.outreach.outcomes.domain import BadPoint, OptOut, Outcome
 from services.outreach.plans.commands import ReleaseHold
 from services.outreach.plans.domain.rows import (
     DebtorPlans,
@@ -24,6 +28,7 @@ from services.outreach.plans.domain.rows import (
     Visit,
 )
 from services.outreach.plans.domain.window import Window
+from services.outreach.promises.domain import Promise, PromiseDue, PromisePayment
 from services.outreach.work.domain import WorkItem
 from shared.contracts import legal, outreach, quarantine
 from shared.contracts.envelope import Event
@@ -49,6 +54,14 @@ def _hold_named(event: Event[Any]) -> Named:
     return (("holds", event.data.hold_id),)
 
 
+def _outcome_named(event: Event[Any]) -> Named:
+    return (("contacts", event.data.contact_id), ("outcomes", event.data.contact_id))
+
+
+def _matter_named(event: Event[Any]) -> Named:
+    return (("matters", event.data.matter_id),)
+
+
 def _quarantine_named(event: Event[Any]) -> Named:
     return (("holds", quarantine_hold(event.data)),)
 
@@ -59,6 +72,8 @@ _NAMED: Mapping[type, Callable[[Event[Any]], Named]] = {
     legal.HoldReleased: _hold_named,
     ReleaseHold: _hold_named,
     HoldDue: _hold_named,
+    RecordOutcome: _outcome_named,
+    ResolveMatter: _matter_named,
     quarantine.DebtorQuarantined: _quarantine_named,
     quarantine.DebtorReleased: _quarantine_named,
 }
@@ -85,6 +100,14 @@ LAYOUT = Layout(
         "contacts": Table("contact", Contact, key=("contact_id",), settled="settled"),
         "contact_due": Table("contact_due", ContactDue, key=("contact_id",), due="due_at"),
         "denials": Table("contact_denial", Denial, use="journal"),
+        "outcomes": Table("outcome", Outcome, key=("contact_id",), settled="settled"),
+        "opt_outs": Table("opt_out", OptOut, key=("channel",)),
+        "bad_points": Table("bad_point", BadPoint, key=("point",)),
+        "promises": Table("promise", Promise, key=("promise_id",), settled="settled"),
+        "promise_payments": Table("promise_payment", PromisePayment, key=("loan_id", "payment_id")),
+        "promise_due": Table("promise_due", PromiseDue, due="due_on"),
+        "matters": Table("matter", Matter, key=("matter_id",), settled="settled"),
+        "matter_due": Table("matter_due", MatterDue, key=("matter_id",), due="due_on"),
         "work_items": Table("work_item", WorkItem, key=("plan_number", "step_number"), settled="settled"),
         "profile": Table("profile", HeldProfile),
         "refused": Table("refused_treatment", RefusedTreatment, key=("reason",), use="tally", amount="treatments"),
@@ -142,6 +165,15 @@ TREATMENT = text("SELECT * FROM treatment WHERE debtor_id = :debtor_id")
 LATEST_PLAN = text("SELECT * FROM plan WHERE debtor_id = :debtor_id ORDER BY plan_number DESC LIMIT 1")
 STEPS = text("SELECT * FROM plan_step WHERE debtor_id = :debtor_id AND plan_number = :plan_number ORDER BY step_number")
 HOLDS = text("SELECT * FROM hold WHERE debtor_id = :debtor_id ORDER BY released, placed_at DESC, hold_id LIMIT 100")
+
+# Two clocks: what stood on a business date, as far as was known at an instant.
+HOLDS_AS_OF = text("""
+    SELECT * FROM hold
+    WHERE debtor_id = :debtor_id AND placed_on <= :as_of AND (until IS NULL OR :as_of < until)
+      AND (CAST(:known_at AS timestamptz) IS NULL OR placed_at <= :known_at)
+      AND (NOT released OR :as_of < released_on OR released_at > CAST(:known_at AS timestamptz))
+    ORDER BY placed_at, hold_id
+""")
 
 PLANS = text("""
     SELECT * FROM plan

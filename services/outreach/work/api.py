@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.outreach.asking import ask
 from services.outreach.contacts.permits import Signer
 from services.outreach.permits.answers import REFUSED, PermitAnswer, permit_in
-from services.outreach.plans.asking import ask
 from services.outreach.work.commands import ClaimWork, ReleaseWork
 from services.outreach.work.domain import WorkState
 from services.outreach.work.store import WORK

@@ -11,12 +11,21 @@ from shared.contracts.outreach import (
     OutcomeRecorded,
     OutcomeResult,
     PromiseBroken,
+    PromiseEnd,
     PromiseKept,
     PromiseMade,
+    PromiseReopened,
     Willingness,
 )
 
-NOT_THE_DEBTOR = frozenset({OutcomeResult.THIRD_PARTY_REACHED, OutcomeResult.WRONG_NUMBER, OutcomeResult.NO_ANSWER})
+NOT_THE_DEBTOR = frozenset(
+    {
+        OutcomeResult.THIRD_PARTY_REACHED,
+        OutcomeResult.WRONG_NUMBER,
+        OutcomeResult.NO_ANSWER,
+        OutcomeResult.LEFT_MESSAGE,
+    }
+)
 """Results that teach nothing, since the debtor was not spoken with: what others say of a debtor is not used."""
 
 TELLING = frozenset({OutcomeResult.REFUSED, OutcomeResult.DISPUTED, OutcomeResult.HARDSHIP_CLAIMED})
@@ -44,7 +53,7 @@ def _says_something(outcome: OutcomeRecorded) -> bool:
     return outcome.result in TELLING or any(each.value != UNKNOWN for each in said)
 
 
-def promised(person: Person, promise: PromiseMade, on: date, tiers: Tiers) -> Person:
+def promised(person: Person, promise: PromiseMade | PromiseReopened, on: date, tiers: Tiers) -> Person:
     """The person with a promise that stands."""
     stands = StandingPromise(promise.promise_id, promise.promised_on, tiers.pause_ends_on(on, promise.promised_on))
     return replace(person, promises=(*_others(person, promise.promise_id), stands))
@@ -60,6 +69,16 @@ def broken(person: Person, promise: PromiseBroken) -> Person:
     """The person with a promise broken."""
     known = replace(person.known, promises_broken=person.known.promises_broken + 1)
     return replace(person, known=known, promises=_others(person, promise.promise_id))
+
+
+def reopened(person: Person, promise: PromiseReopened, on: date, tiers: Tiers) -> Person:
+    """The person with a promise that stands again, and without what its end had added."""
+    known = person.known
+    if promise.was is PromiseEnd.KEPT:
+        known = replace(known, promises_kept=known.promises_kept - 1)
+    else:
+        known = replace(known, promises_broken=known.promises_broken - 1)
+    return promised(replace(person, known=known), promise, on, tiers)
 
 
 def _others(person: Person, promise_id: str) -> tuple[StandingPromise, ...]:

@@ -15,7 +15,7 @@ from services.segmentation.domain.tiers import Tier
 from services.segmentation.handlers import telling
 from services.segmentation.handlers.course import Course, course_of, enrolled, next_review
 from services.segmentation.handlers.judging import Judgement, judged
-from services.segmentation.handlers.learning import broken, kept, promised, relapsed, taught
+from services.segmentation.handlers.learning import broken, kept, promised, relapsed, reopened, taught
 from services.segmentation.handlers.position import (
     Position,
     as_of_case,
@@ -30,7 +30,14 @@ from services.segmentation.handlers.position import (
 from services.segmentation.store import Assignment, DebtorFile, Override, Person, ReviewDue, StageDue
 from shared.contracts.envelope import Event, Fact, Moment, Told
 from shared.contracts.intake import CaseSummary, OfCase, PaymentPosted, PaymentReversed
-from shared.contracts.outreach import HoldReleased, OutcomeRecorded, PromiseBroken, PromiseKept, PromiseMade
+from shared.contracts.outreach import (
+    HoldReleased,
+    OutcomeRecorded,
+    PromiseBroken,
+    PromiseKept,
+    PromiseMade,
+    PromiseReopened,
+)
 from shared.service import Rejected
 
 Decision: TypeAlias = tuple[DebtorFile, Sequence[Told]]
@@ -90,6 +97,11 @@ class Segmenter:
     def hear_broken(self, file: DebtorFile, event: Event[PromiseBroken], now: Moment) -> Decision:
         """A promise was broken: it pauses nothing any more, and counts."""
         return self._learn(file, broken(person_of(file), event.data), now, "promise broken")
+
+    def hear_reopened(self, file: DebtorFile, event: Event[PromiseReopened], now: Moment) -> Decision:
+        """How a promise ended holds no longer: it stands again until something else is told."""
+        person = reopened(person_of(file), event.data, today(file, now), self.playbook.tiers)
+        return self._learn(file, person, now, "promise reopened")
 
     def override(self, file: DebtorFile, event: Event[OverrideTier], now: Moment) -> Decision:
         """Staff have set the tier, which is told in any case. Raises Rejected: no open case, or an end passed."""

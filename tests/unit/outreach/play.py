@@ -21,7 +21,7 @@ MIDNIGHT = datetime(2026, 3, 1, 16, tzinfo=UTC)
 """The beginning of 2 March 2026 in China: the day's window lies ahead."""
 
 OPEN, CURED, CLOSED = intake.CaseStatus.OPEN, intake.CaseStatus.CURED, intake.CaseStatus.CLOSED
-FUTURE = ("step_due", "plan_due", "hold_due", "contact_due")
+FUTURE = ("step_due", "plan_due", "hold_due", "contact_due", "promise_due", "matter_due")
 
 
 def loan(loan_id: str = "loan-1", past_due: int = 50_000, **other: Any) -> intake.LoanSummary:
@@ -208,5 +208,17 @@ def _spoken(fact: Fact) -> str:
             return f"{type(fact).__name__} {fact.plan_number}/{fact.step_number} {fact.district}"
         case outreach.ContactDenied():
             return f"denied by {', '.join(fact.rules)} until {fact.next_allowed}"
+        case _:
+            return _said(fact)
+
+
+def _said(fact: Fact) -> str:
+    match fact:
+        case outreach.OutcomeRecorded():
+            return f"outcome {fact.result}"
+        case outreach.PromiseKept() | outreach.PromiseBroken():
+            return f"{type(fact).__name__} {fact.paid_amount}"
+        case outreach.MatterRaised() | outreach.MatterOverdue():
+            return f"{type(fact).__name__} {fact.kind} {fact.due_on}"
         case _:
             return type(fact).__name__

@@ -7,8 +7,13 @@ import pytest
 
 from services.outreach import service
 from services.outreach.field.store import read_field
+from services.outreach.matters.domain import MatterKind
+from services.outreach.matters.store import read_deadlines
+from services.outreach.outcomes.domain import Result
 from services.outreach.plans.domain import rows
 from services.outreach.plans.store import read_windows
+from services.outreach.promises.store import read_terms
+from services.segmentation.strategies import load_playbook
 from shared.contracts import intake, outreach, segmentation
 from shared.data_files import WrongDataError
 
@@ -20,6 +25,8 @@ FOLDER = Path(service.__file__).parent
     [
         pytest.param(rows.CaseStatus, intake.CaseStatus, id="the status of a case is intake's"),
         pytest.param(rows.Channel, segmentation.Channel, id="channels are segmentation's"),
+        pytest.param(Result, outreach.OutcomeResult, id="results of contacts are those that are told"),
+        pytest.param(MatterKind, outreach.MatterKind, id="kinds of matters are those that are told"),
         pytest.param(rows.StepState, outreach.StepState, id="the states of a step are those that are told"),
     ],
 )
@@ -28,6 +35,8 @@ def test_the_domain_knows_the_words_of_the_contracts(ours: type[StrEnum], theirs
 
 
 WINDOWS, CREWS, DISTRICTS = "windows.yaml", "field/crews.yaml", "field/districts.yaml"
+PROMISES, MATTERS = "promises/promises.yaml", "matters/matters.yaml"
+ZONES = {"CN": "Asia/Shanghai"}
 
 
 @pytest.mark.parametrize(
@@ -84,12 +93,35 @@ WINDOWS, CREWS, DISTRICTS = "windows.yaml", "field/crews.yaml", "field/districts
         pytest.param(
             DISTRICTS, "latitude: 31.23", "latitude: 91", "districts.yaml: Expected `float` <= 90", id="beyond the pole"
         ),
+        pytest.param(
+            PROMISES, 'jurisdiction: "*"', 'jurisdiction: "XX"', "promises.yaml: XX has no zone", id="terms of nowhere"
+        ),
+        pytest.param(
+            PROMISES, "grace_days: 3", "grace_days: -1", "promises.yaml: Expected `int` >= 0", id="less than no grace"
+        ),
+        pytest.param(
+            MATTERS,
+            "kind: complaint",
+            "kind: dispute",
+            "matters.yaml: * dispute occurs more than once",
+            id="two deadlines",
+        ),
+        pytest.param(
+            MATTERS, "kind: hardship", "kind: bad luck", "matters.yaml: Invalid enum value", id="an unknown kind"
+        ),
+        pytest.param(
+            MATTERS,
+            "jurisdiction: CN",
+            "jurisdiction: XX",
+            "matters.yaml: XX complaint has no zone",
+            id="deadlines of nowhere",
+        ),
     ],
 )
 def test_a_file_that_contradicts_itself_is_refused_in_one_line(
     tmp_path: Path, file: str, before: str, after: str, expected: str
 ) -> None:
-    for name in (WINDOWS, CREWS, DISTRICTS):
+    for name in (WINDOWS, CREWS, DISTRICTS, PROMISES, MATTERS):
         copy = tmp_path / name
         copy.parent.mkdir(exist_ok=True)
         text = (FOLDER / name).read_text("utf-8")
@@ -103,6 +135,16 @@ def test_a_file_that_contradicts_itself_is_refused_in_one_line(
 def _read_all(folder: Path) -> None:
     read_windows(folder / WINDOWS)
     read_field(folder / "field")
+    read_terms(ZONES, folder / PROMISES)
+    read_deadlines(ZONES, folder / MATTERS)
+
+
+def test_every_jurisdiction_has_terms_and_a_pause_outlasts_no_promise() -> None:
+    terms = read_terms({**ZONES, "XX": "UTC"})
+    assert set(terms) == {"CN", "XX"}
+    longest = load_playbook().tiers.pauses.longest_days
+    for each in terms.values():
+        assert max(limits.most_days for limits in each.limits.values()) + each.grace_days < longest
 
 
 def test_a_file_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.outreach.matters.commands import RaiseMatter
 from services.outreach.plans.commands import PlaceHold, ReleaseHold
 from services.outreach.plans.domain.rows import QUEUED, DebtorPlans
 from shared.contracts import intake, legal, outreach, quarantine
+from shared.contracts.outreach import MatterKind
 from shared.contracts.segmentation import Channel
 from shared.service import Rejected
 from tests.unit.outreach.play import CLOSED, CURED, DEBTOR, OPEN, Play, case, payment, reversal, treatment
@@ -41,6 +43,7 @@ ACTS: st.SearchStrategy[Act] = st.one_of(
     act("hold", st.just(quarantine.DebtorQuarantined(service="intake", letter_id="l"))),
     act("release", st.just(quarantine.DebtorReleased(service="intake", letter_id="l"))),
     act("command", st.just(PlaceHold(reason="dispute"))),
+    act("command", st.sampled_from(list(MatterKind)).map(lambda kind: RaiseMatter(kind=kind))),
     act("command", holds.map(lambda hold_id: ReleaseHold(hold_id=hold_id, reason="over"))),
     act("visit", st.integers(1, 3).map(_visit_refused)),
     st.tuples(st.just("wait"), st.sampled_from([{"minutes": 1}, {"hours": 9}, {"days": 2}]), st.just(0)),

@@ -16,8 +16,10 @@ from shared.contracts.outreach import (
     DelinquencyCause,
     OutcomeResult,
     PromiseBroken,
+    PromiseEnd,
     PromiseKept,
     PromiseMade,
+    PromiseReopened,
     Willingness,
 )
 from shared.contracts.segmentation import TierAssigned
@@ -243,6 +245,25 @@ def test_a_broken_promise_resumes_and_raises_the_tier() -> None:
     play.hears(PromiseMade(**promise(9)))
     assert play.hears(PromiseBroken(**promise(9), paid_amount=0)) == ["tier low > medium", "treatment EARLY v1"]
     assert play.treatment.strategy == "s3_timetable:medium"
+
+
+@pytest.mark.parametrize(
+    ("ends", "was"),
+    [
+        pytest.param(PromiseKept, PromiseEnd.KEPT, id="its payment was taken back"),
+        pytest.param(PromiseBroken, PromiseEnd.BROKEN, id="its payment was heard of late"),
+    ],
+)
+def test_a_promise_whose_end_holds_no_longer_stands_again_and_counts_as_if_it_never_had_ended(
+    ends: type[PromiseKept | PromiseBroken], was: PromiseEnd
+) -> None:
+    play = Play()
+    play.hears(PromiseMade(**promise(20)))
+    stands = play.file.person
+    play.hears(ends(**promise(20), paid_amount=100))
+    assert play.file.person != stands
+    play.hears(PromiseReopened(**promise(20), was=was))
+    assert play.file.person == stands
 
 
 def test_who_broke_two_promises_pauses_nothing_with_a_third() -> None:

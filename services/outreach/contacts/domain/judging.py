@@ -55,8 +55,21 @@ class Asked:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def judged(rules: Rules, asked: Asked, contacts: Iterable[Contact], at: datetime) -> Verdict:
-    """The verdict on a contact now, after all that the ledger holds."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the rules ask about the debtor beside the ledger: flags, and channels of plans that they opted out of."""
+
+    flags: Mapping[str, compliance.Span] = field(default_factory=dict)
+    opt_outs: frozenset[str] = frozenset()
+
+
+NOTHING_STANDS = Standing()
+
+
+def judged(
+    rules: Rules, asked: Asked, contacts: Iterable[Contact], at: datetime, standing: Standing = NOTHING_STANDS
+) -> Verdict:
+    """The verdict on a contact now, after all that the ledger holds and all that stands."""
     line, party = rules.lines[asked.channel], Party(asked.party)
     wanted = compliance.Attempt(
         at=at,
@@ -68,6 +81,8 @@ def judged(rules: Rules, asked: Asked, contacts: Iterable[Contact], at: datetime
         number=ON_FILE,
         purpose=asked.purpose,
         zones=(rules.zone,),
+        flags=standing.flags,
+        optouts=frozenset(rules.lines[each].channel for each in standing.opt_outs if each in rules.lines),
         attributes={**line.attributes, **asked.attributes},
     )
     history = [entry for contact in contacts for entry in _entries(rules, contact)]

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "outreach_0005"
-down_revision = "outreach_0003"
+down_revision = "outreach_0004"
 branch_labels = None
 depends_on = None
 

@@ -27,6 +27,7 @@ from services.outreach.plans.domain.rows import (
     VisitState,
 )
 from services.outreach.plans.domain.window import Window, due_at
+from services.outreach.promises.domain import standing
 
 A_MOMENT = timedelta(minutes=1)
 """How long a plan waits for the rest of the facts of one night, which together make one plan."""
@@ -42,6 +43,7 @@ class StopReason(StrEnum):
     QUARANTINE = "debtor quarantined"
     TREATMENT = "treatment changed"
     NO_STEPS = "nobody is to be contacted"
+    PROMISE = "promise made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ def obstacle(state: DebtorPlans) -> str:
         return "no case is known"
     if state.guard.status != CaseStatus.OPEN:
         return f"the case is {state.guard.status}"
-    return "on hold" if any(not hold.released for hold in state.holds.values()) else ""
+    if any(not hold.released for hold in state.holds.values()):
+        return "on hold"
+    return "a promise stands" if standing(state.promises.values()) is not None else ""
 
 
 def refusal_of(state: DebtorPlans, case_version: int) -> str:
@@ -262,8 +266,8 @@ def held(state: DebtorPlans, hold: Hold) -> DebtorPlans:
     return replace(state, hold_due={**state.hold_due, hold.hold_id: due})
 
 
-def released(state: DebtorPlans, hold: Hold, reason: str, instant: datetime) -> DebtorPlans:
-    """Lift a hold; whether a plan may be made now is for the caller to arrange."""
-    lifted = replace(hold, released=True, released_at=instant, release_reason=reason)
+def released(state: DebtorPlans, hold: Hold, reason: str, by: str, on: date, instant: datetime) -> DebtorPlans:
+    """Lift a hold as of a business date; whether a plan may be made now is for the caller to arrange."""
+    lifted = replace(hold, released=True, released_at=instant, released_on=on, released_by=by, release_reason=reason)
     due = {key: row for key, row in state.hold_due.items() if key != hold.hold_id}
     return replace(state, holds={**state.holds, hold.hold_id: lifted}, hold_due=due)

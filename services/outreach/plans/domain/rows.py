@@ -7,6 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
+from services.outreach.matters.domain import Matter, MatterDue
+from services.outreach.outcomes.domain import BadPoint, OptOut, Outcome
+from services.outreach.promises.domain import Promise, PromiseDue, PromisePayment
 from services.outreach.work.domain import WorkItem
 
 StepKey = tuple[int, int]
@@ -71,6 +74,7 @@ class HoldSource(StrEnum):
     OUTREACH = "outreach"
     LEGAL = "legal"
     QUARANTINE = "quarantine"
+    MATTER = "matter"
 
 
 class VisitState(StrEnum):
@@ -175,15 +179,21 @@ class PlanDue:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A reason for which nothing may be done. It stands until it is released, or the business date reaches `until`."""
+    """A reason for which nothing may be done. It stands until it is released, or the business date reaches `until`.
+
+    Two clocks: from when to when it stands is in business dates, when that became known here is in instants.
+    """
 
     hold_id: str
     source: HoldSource
     reason: str
     placed_by: str
     placed_at: datetime
+    placed_on: date
     until: date | None = None
     released_at: datetime | None = None
+    released_on: date | None = None
+    released_by: str = ""
     release_reason: str = ""
     released: bool = False
 
@@ -238,4 +248,12 @@ class DebtorPlans:
     contact_due: Mapping[str, ContactDue]
     denials: tuple[Denial, ...]
     work_items: Mapping[StepKey, WorkItem]
+    outcomes: Mapping[str, Outcome]
+    opt_outs: Mapping[str, OptOut]
+    bad_points: Mapping[str, BadPoint]
+    promises: Mapping[str, Promise]
+    promise_payments: Mapping[tuple[str, str], PromisePayment]
+    promise_due: PromiseDue | None
+    matters: Mapping[str, Matter]
+    matter_due: Mapping[str, MatterDue]
     profile: Any = None  # a row of shared.profiles: nothing here may look into it

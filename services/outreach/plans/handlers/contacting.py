@@ -10,9 +10,11 @@ from services.outreach.contacts.domain.course import Delivery, Wanted
 from services.outreach.contacts.domain.judging import Rules
 from services.outreach.contacts.domain.rows import Contact, ContactDue, ContactState, Denial
 from services.outreach.contacts.effects import Heard
+from services.outreach.outcomes.domain import asked_until
 from services.outreach.plans.domain.course import active_plan, guard_of, obstacle, postponed, with_step
 from services.outreach.plans.domain.rows import UNENDED, DebtorPlans, Step, StepState
 from services.outreach.plans.handlers.reserving import denial_told, failing, judge_of, kept, not_made_told, reserved
+from services.outreach.plans.handlers.standing import has_bad_point
 from services.outreach.plans.handlers.telling import Decision, step_ended, told
 from services.outreach.plans.handlers.working import done
 from shared.contracts import outreach
@@ -23,6 +25,11 @@ LONGEST_WAIT = timedelta(days=30)
 
 AN_HOUR = 3600
 
+WRONG_POINT = "the contact point on file led to somebody else"
+
+OUTREACH = "outreach"
+"""Who asks for the contact of a step; another name is that of a person."""
+
 
 def contact(rules: Mapping[str, Rules], state: DebtorPlans, step: Step, cause: str, now: Moment) -> Decision:
     """Judge a due step, and grant its permit or say why not. A lane that may not know of a payment waits."""
@@ -31,6 +38,11 @@ def contact(rules: Mapping[str, Rules], state: DebtorPlans, step: Step, cause: s
     judge = judge_of(rules, state, step.channel)
     if isinstance(judge, str):
         return step_ended(state, step, StepState.NOT_DISPATCHED, judge, now)
+    later = asked_until(state.outcomes.values(), now.instant)
+    if later is not None:
+        return postponed(state, step, later, "another time was asked for"), ()
+    if has_bad_point(state, step.channel):
+        return step_ended(state, step, StepState.NOT_DISPATCHED, WRONG_POINT, now)
     state, found = reserved(judge, state, _wanted(state, step, derived_id(cause, "contact")), now)
     if isinstance(found, Denial):
         return _denied(state, step, found, now)
@@ -45,7 +57,7 @@ def _wanted(state: DebtorPlans, step: Step, contact_id: str) -> Wanted:
         step_number=step.step_number,
         channel=step.channel.value,
         template=step.template,
-        asked_by="outreach",
+        asked_by=OUTREACH,
         case_version=guard_of(state, "").case_version,
     )
 
@@ -92,22 +104,24 @@ def on_heard(state: DebtorPlans, event: Event[Heard], now: Moment) -> Decision:
         return _doubtful(state, known, now)
     after = course.ended(known, heard.delivery, heard.outcome, heard.reference, heard.reason, now.instant)
     if after.state is ContactState.MADE:
-        return _made(kept(state, after, now.instant), after, now)
+        return made(state, after, now)
     if after.state is ContactState.NOT_MADE:
         return _not_made(kept(state, after, now.instant), after, heard.delivery, now)
     return state, ()
 
 
-def _made(state: DebtorPlans, made: Contact, now: Moment) -> Decision:
+def made(state: DebtorPlans, over: Contact, now: Moment) -> Decision:
+    """Keep and tell a contact that was made, and end its step."""
     payload = outreach.ContactMade(
-        contact_id=made.contact_id,
-        plan_number=made.plan_number,
-        step_number=made.step_number,
-        channel=made.channel,
-        outcome=made.outcome,
-        provider_reference=made.provider_reference,
+        contact_id=over.contact_id,
+        plan_number=over.plan_number,
+        step_number=over.step_number,
+        channel=over.channel,
+        outcome=over.outcome,
+        provider_reference=over.provider_reference,
     )
-    return _ended(state, told(state, payload), made, StepState.DISPATCHED, made.outcome, now)
+    state = kept(state, over, now.instant)
+    return _ended(state, told(state, payload), over, StepState.DISPATCHED, over.outcome, now)
 
 
 def _not_made(state: DebtorPlans, failed: Contact, delivery: Delivery, now: Moment) -> Decision:
@@ -160,8 +174,7 @@ def contact_ended_by_person(state: DebtorPlans, contact: Contact, outcome: Outco
     For contacts that `course.may_be_reported` lets pass. A word that comes late ends a doubt, and one that comes after
     a stop makes the contact count that was taken for unused; the step and the work are then over, and stay as they are.
     """
-    made = course.made_by_hand(contact, outcome.value, now.instant)
-    return _made(kept(state, made, now.instant), made, now)
+    return made(state, course.made_by_hand(contact, outcome.value, now.instant), now)
 
 
 def _ended(state: DebtorPlans, said: Told, of: Contact, step_state: StepState, reason: str, now: Moment) -> Decision:

@@ -35,6 +35,7 @@ def on_place_hold(state: DebtorPlans, event: Event[PlaceHold], now: Moment) -> D
         reason=event.data.reason,
         placed_by=event.actor,
         placed_at=now.instant,
+        placed_on=now.business_date,
         until=event.data.until,
     )
     return place_our_own(state, hold, now)
@@ -49,7 +50,9 @@ def on_release_hold(state: DebtorPlans, event: Event[ReleaseHold], now: Moment) 
         raise Rejected("the hold was lifted already", field="hold_id")
     if hold.source in (HoldSource.LEGAL, HoldSource.QUARANTINE):
         raise Rejected(f"only {hold.placed_by} can lift this hold", field="hold_id")
-    return _released(state, hold, event.data.reason, now)
+    if hold.source is HoldSource.MATTER:
+        raise Rejected("this hold ends with the matter that it is for", field="hold_id")
+    return lift_our_own(state, hold, event.data.reason, event.actor, now)
 
 
 def on_hold_due(state: DebtorPlans, event: Event[HoldDue], now: Moment) -> Decision:
@@ -57,18 +60,18 @@ def on_hold_due(state: DebtorPlans, event: Event[HoldDue], now: Moment) -> Decis
     hold = state.holds.get(event.data.hold_id)
     if hold is None or hold.released:
         return state, ()
-    return _released(state, hold, "its time is over", now)
+    return lift_our_own(state, hold, "its time is over", "outreach", now)
 
 
 def on_legal_hold(state: DebtorPlans, event: Event[legal.HoldPlaced], now: Moment) -> Decision:
     """Stand still as legal asks."""
-    hold = Hold(event.data.hold_id, HoldSource.LEGAL, event.data.reason, "legal", now.instant)
+    hold = Hold(event.data.hold_id, HoldSource.LEGAL, event.data.reason, "legal", now.instant, now.business_date)
     return _held(_known(state, event), hold, StopReason.HOLD, now)
 
 
 def on_legal_release(state: DebtorPlans, event: Event[legal.HoldReleased], now: Moment) -> Decision:
     """Go on as far as legal is concerned."""
-    return _lifted(state, event.data.hold_id, event.data.reason, now)
+    return _lifted(state, event.data.hold_id, event.data.reason, "legal", now)
 
 
 def on_quarantine(state: DebtorPlans, event: Event[quarantine.DebtorQuarantined], now: Moment) -> Decision:
@@ -79,13 +82,14 @@ def on_quarantine(state: DebtorPlans, event: Event[quarantine.DebtorQuarantined]
         reason=f"an event could not be applied by {event.data.service}",
         placed_by=event.data.service,
         placed_at=now.instant,
+        placed_on=now.business_date,
     )
     return _held(_known(state, event), hold, StopReason.QUARANTINE, now)
 
 
 def on_quarantine_end(state: DebtorPlans, event: Event[quarantine.DebtorReleased], now: Moment) -> Decision:
     """Go on as far as that dead letter is concerned; others of the same debtor may still stand."""
-    return _lifted(state, quarantine_hold(event.data), "the dead letter was resolved", now)
+    return _lifted(state, quarantine_hold(event.data), "the dead letter was resolved", event.data.service, now)
 
 
 def place_our_own(state: DebtorPlans, hold: Hold, now: Moment) -> Decision:
@@ -104,15 +108,17 @@ def _held(state: DebtorPlans, hold: Hold, reason: StopReason, now: Moment, facts
     return arranged(state, now.instant), (*facts, *stop_told(state, what), *taken)
 
 
-def _lifted(state: DebtorPlans, hold_id: str, reason: str, now: Moment) -> Decision:
+def _lifted(state: DebtorPlans, hold_id: str, reason: str, by: str, now: Moment) -> Decision:
     """Lift another's hold; its owner has told of it, so nothing is told here."""
     hold = state.holds.get(hold_id)
     if hold is None or hold.released:
         return state, ()
-    return arranged(released(state, hold, reason, now.instant), now.instant), ()
+    state = released(state, hold, reason, by, now.business_date, now.instant)
+    return arranged(state, now.instant), ()
 
 
-def _released(state: DebtorPlans, hold: Hold, reason: str, now: Moment) -> Decision:
-    state = released(state, hold, reason, now.instant)
+def lift_our_own(state: DebtorPlans, hold: Hold, reason: str, by: str, now: Moment) -> Decision:
+    """Lift a hold that no other service can, and tell of it."""
+    state = released(state, hold, reason, by, now.business_date, now.instant)
     lifted = outreach.HoldReleased(hold_id=hold.hold_id, reason=reason)
     return arranged(state, now.instant), (told(state, lifted),)

@@ -8,6 +8,7 @@ from services.outreach.contacts.domain import course
 from services.outreach.contacts.domain.course import Wanted
 from services.outreach.contacts.domain.judging import OTHERS, Rules
 from services.outreach.contacts.domain.rows import Contact, ContactState, Denial
+from services.outreach.outcomes.domain import asked_until
 from services.outreach.permits.commands import AskPermit, GiveBack
 from services.outreach.plans.domain.course import guard_of, obstacle
 from services.outreach.plans.domain.rows import DebtorPlans
@@ -67,6 +68,9 @@ def admitted(rules: Mapping[str, Rules], state: DebtorPlans, channel: str, now: 
         raise Rejected(f"nobody is to be contacted: {reason}", field="debtor_id")
     if course.is_stale(now.heard, now.instant):
         raise Rejected("a payment may be under way: the bank has not been heard of late", field="debtor_id")
+    later = asked_until(state.outcomes.values(), now.instant)
+    if later is not None:
+        raise Rejected(f"another time was asked for: {later.isoformat(timespec='seconds')}", field="debtor_id")
     judge = judge_of(rules, state, channel)
     if isinstance(judge, str):
         raise Rejected(judge, field="channel")

@@ -10,6 +10,7 @@ from services.outreach.contacts.domain.judging import Asked, Rules, judged
 from services.outreach.contacts.domain.rows import Contact, ContactState, Denial, JudgedRule
 from services.outreach.plans.domain.course import guard_of
 from services.outreach.plans.domain.rows import DebtorPlans
+from services.outreach.plans.handlers.standing import standing_of
 from services.outreach.plans.handlers.telling import told
 from shared.contracts import outreach
 from shared.contracts.envelope import Moment, Told
@@ -28,7 +29,7 @@ def reserved(rules: Rules, state: DebtorPlans, wanted: Wanted, now: Moment) -> t
     """Judge a contact after all that is in the ledger, and keep its permit there, or why there is none."""
     state = replace(state, contacts=course.without_old(state.contacts, now.instant))
     asked = Asked(wanted.channel, wanted.purpose, wanted.party, wanted.attributes)
-    verdict = judged(rules, asked, state.contacts.values(), now.instant)
+    verdict = judged(rules, asked, state.contacts.values(), now.instant, standing_of(state))
     if not verdict.allowed:
         denial = course.denied(wanted, rules, verdict, now.instant)
         return replace(state, denials=(*state.denials, denial)), denial

@@ -9,6 +9,7 @@ from services.outreach.plans.domain.course import arranged, guard_of, obstacle, 
 from services.outreach.plans.domain.rows import Channel, DebtorPlans, Step, StepDue, StepState, Visit, VisitState
 from services.outreach.plans.handlers import contacting, working
 from services.outreach.plans.handlers.revoking import revoked
+from services.outreach.plans.handlers.standing import has_bad_point
 from services.outreach.plans.handlers.telling import Decision, step_ended, stop_told, told
 from services.outreach.plans.handlers.working import Queues
 from shared.contracts import intake, outreach
@@ -44,6 +45,10 @@ def on_step_due(
 
 
 def _visit_requested(state: DebtorPlans, step: Step, now: Moment) -> Decision:
+    if Channel.VISIT in state.opt_outs:
+        return step_ended(state, step, StepState.NOT_DISPATCHED, "the person wants no visits", now)
+    if has_bad_point(state, Channel.VISIT):
+        return step_ended(state, step, StepState.NOT_DISPATCHED, contacting.WRONG_POINT, now)
     guard = guard_of(state, "")
     payload = outreach.VisitRequested(
         plan_number=step.plan_number,

@@ -1,12 +1,13 @@
 """How what was decided about a debtor is told."""
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from services.outreach.plans.domain.course import Stopped, guard_of, with_step
 from services.outreach.plans.domain.rows import DebtorPlans, Step, StepState
 from shared.contracts import outreach, segmentation
-from shared.contracts.envelope import Fact, Moment, Told
+from shared.contracts.envelope import Event, Fact, Moment, Told
+from shared.service import Handler
 
 Decision: TypeAlias = tuple[DebtorPlans, Sequence[Told]]
 
@@ -24,6 +25,19 @@ def told(state: DebtorPlans, payload: Fact, case_version: int | None = None) -> 
     guard = guard_of(state, "")
     version = guard.case_version if case_version is None else case_version
     return Told(payload, case_version=version, lender_id=guard.lender_id or None)
+
+
+def in_turn(*handlers: Callable[[DebtorPlans, Event[Any], Moment], Decision]) -> Handler:
+    """One handler out of several, each of which goes on from what the one before has made of it."""
+
+    def all_of_them(state: DebtorPlans, event: Event[Any], now: Moment) -> Decision:
+        facts: list[Told] = []
+        for handler in handlers:
+            state, told = handler(state, event, now)
+            facts += told
+        return state, facts
+
+    return all_of_them
 
 
 def step_ended(state: DebtorPlans, step: Step, step_state: StepState, reason: str, now: Moment) -> Decision:

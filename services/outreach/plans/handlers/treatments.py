@@ -91,6 +91,7 @@ def _without_window(state: DebtorPlans, event: Event[PlanDue], now: Moment) -> D
         reason=f"no lawful hours are known for jurisdiction {code}",
         placed_by="outreach",
         placed_at=now.instant,
+        placed_on=now.business_date,
     )
     return place_our_own(state, hold, now)
 

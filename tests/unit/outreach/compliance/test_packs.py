@@ -21,7 +21,7 @@ HOURS = '    hours: { daily: [["08:00", "22:00"]] }\n    agreed: agreed'
 
 def test_every_rule_of_china_has_its_words_its_source_and_its_force() -> None:
     rules = shipped()["CN"].rules
-    assert len(rules) == 15
+    assert len(rules) == 16
     for rule in rules:
         assert rule.citation
         assert re.search("[\u4e00-\u9fff]", rule.title["zh"])

@@ -31,7 +31,7 @@ def test_with_everything_in_order_a_call_at_noon_is_allowed() -> None:
     verdict = judge(attempt())
     assert (verdict.allowed, verdict.failing, verdict.next_allowed) == (True, (), None)
     assert {finding.rule for finding in verdict.evaluated} == {
-        "CN-S1", "CN-D1", "CN-P2", "CN-A1", "CN-R1", "CN-O1", "CN-W1", "CN-W2", "CN-F1", "CN-F2", "CN-F3",
+        "CN-S1", "CN-D1", "CN-H2", "CN-P2", "CN-A1", "CN-R1", "CN-O1", "CN-W1", "CN-W2", "CN-F1", "CN-F2", "CN-F3",
     }  # fmt: skip
 
 

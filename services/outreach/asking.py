@@ -1,13 +1,19 @@
-"""How routes ask a debtor's actor for something, and what they find in its answer."""
+"""What the routes about debtors share: who may ask, whose lender it is, and what a command has led to."""
 
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends
+from pydantic import StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.outreach.plans.store import GUARD
-from shared.http.auth import Principal
+from services.outreach.plans import store
+from shared.contracts.reasons import REASON_LENGTH, REASON_PATTERN
+from shared.http.auth import Principal, Role, require
 from shared.http.commands import CommandDesk
 from shared.http.problems import Problem
+
+Staff = Annotated[Principal, Depends(require(Role.OPERATOR, Role.SUPERVISOR))]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=REASON_LENGTH, pattern=REASON_PATTERN)]
 
 
 async def ask(
@@ -22,7 +28,7 @@ async def ask(
 
 async def lender_of(connection: AsyncConnection, debtor_id: str) -> str:
     """The debtor's lender, by whose business date a command is judged. Raises Problem 404."""
-    guard = (await connection.execute(GUARD, {"debtor_id": debtor_id})).first()
+    guard = (await connection.execute(store.GUARD, {"debtor_id": debtor_id})).first()
     # The desk waits on connections of the same pool: one that is kept meanwhile could be the one that it waits for.
     await connection.close()
     if guard is None:
@@ -31,10 +37,10 @@ async def lender_of(connection: AsyncConnection, debtor_id: str) -> str:
 
 
 def no_such_debtor() -> Problem:
-    """The problem for a debtor who is not known here."""
+    """That outreach knows nobody of this name."""
     return Problem(404, "No such debtor", "Outreach has not heard of a case of this debtor.", field="debtor_id")
 
 
-def fact_in(answer: dict[str, Any], wire_name: str) -> dict[str, Any]:
-    """What was told of this name, empty where nothing was."""
-    return next((fact["data"] for fact in answer.get("facts", ()) if fact["type"] == wire_name), {})
+def fact(answer: dict[str, Any], wire_name: str) -> dict[str, Any]:
+    """The content of the first fact of a type that a command has led to; empty where it led to none."""
+    return next((each["data"] for each in answer.get("facts", ()) if each["type"] == wire_name), {})

@@ -1,0 +1,1 @@
+"""Outcomes: what came of each contact, said once, and what follows from it."""

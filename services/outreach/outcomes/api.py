@@ -1,0 +1,106 @@
+"""What came of a contact, over HTTP."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.outreach.asking import Staff, ask, fact
+from services.outreach.matters.api import LoanId
+from services.outreach.outcomes import commands
+from shared.contracts.outreach import Ability, DelinquencyCause, OutcomeResult, Willingness
+from shared.contracts.segmentation import Channel
+from shared.http.commands import Commands, IdempotencyKey
+from shared.http.database import Connection
+from shared.http.inputs import DebtorId, Instant, IsoDate
+
+ContactId = Annotated[
+    str,
+    Path(min_length=1, max_length=64, pattern="^[0-9A-Za-z_.-]+$", description="The contact, as the ledger has it."),
+]
+
+
+class PromiseSaid(BaseModel):
+    """A sum in minor units, and the day by which it is to be paid."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    amount: int = Field(ge=1, le=10**15)
+    currency: str = Field(pattern="^[A-Z]{3}$")
+    promised_on: IsoDate
+
+
+class SayOutcome(BaseModel):
+    """What came of a contact, in codes: there is no free text, which could hold personal data.
+
+    `promise` goes with `promised`, `call_back_at` with `asked_for_another_time`, `opts_out_of` (the contact's channel
+    where none is named) with `opted_out`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    result: OutcomeResult
+    reason_code: DelinquencyCause = DelinquencyCause.UNKNOWN
+    ability: Ability = Ability.UNKNOWN
+    willingness: Willingness = Willingness.UNKNOWN
+    promise: PromiseSaid | None = None
+    call_back_at: Instant | None = None
+    opts_out_of: list[Channel] = Field(default=[], max_length=len(Channel))
+    loan_id: LoanId | None = Field(default=None, description="The loan that a dispute is about.")
+
+
+class OutcomeAnswer(BaseModel):
+    """What followed; nothing where the same was said before."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    contact_id: str
+    result: OutcomeResult
+    promise_id: str | None = None
+    matter_id: str | None = None
+    due_on: date | None = Field(default=None, description="Until when the matter is to be seen to.")
+    stopped_plan: int | None = None
+
+
+def add_routes(router: APIRouter) -> None:
+    """Add outcomes to the routes about debtors."""
+    router.add_api_route("/debtors/{debtor_id}/contacts/{contact_id}/outcome", say_outcome, methods=["POST"])
+
+
+async def say_outcome(
+    debtor_id: DebtorId,
+    contact_id: ContactId,
+    body: SayOutcome,
+    desk: Commands,
+    key: IdempotencyKey,
+    staff: Staff,
+    connection: Connection,
+) -> OutcomeAnswer:
+    """Say once what came of a contact. A promise, a dispute, a complaint or hardship makes outreach stand still."""
+    answer = await ask(
+        desk, connection, debtor_id=debtor_id, name="record-outcome", body=_command(contact_id, body), key=key, by=staff
+    )
+    matter = fact(answer, "outreach.matter-raised.v1")
+    return OutcomeAnswer(
+        contact_id=contact_id,
+        result=body.result,
+        promise_id=fact(answer, "outreach.promise-made.v1").get("promise_id"),
+        matter_id=matter.get("matter_id"),
+        due_on=matter.get("due_on"),
+        stopped_plan=fact(answer, "outreach.plan-stopped.v1").get("plan_number"),
+    )
+
+
+def _command(contact_id: str, body: SayOutcome) -> commands.RecordOutcome:
+    return commands.RecordOutcome(
+        contact_id=contact_id,
+        result=body.result,
+        reason_code=body.reason_code,
+        ability=body.ability,
+        willingness=body.willingness,
+        promise=None if body.promise is None else commands.PromiseSaid(**body.promise.model_dump()),
+        call_back_at=body.call_back_at,
+        opts_out_of=tuple(body.opts_out_of),
+        loan_id=body.loan_id,
+    )

@@ -1,0 +1,71 @@
+"""What staff say of a contact."""
+
+from collections.abc import Mapping
+
+from services.outreach.compliance.domain.words import Outcome as Ending
+from services.outreach.contacts.domain.course import may_be_reported
+from services.outreach.contacts.domain.rows import Contact, ContactState
+from services.outreach.outcomes.commands import PromiseSaid, RecordOutcome
+from services.outreach.outcomes.domain import Result, Said, SaidPromise
+from services.outreach.outcomes.handlers.recording import Practice, recorded
+from services.outreach.plans.domain.rows import Channel, DebtorPlans
+from services.outreach.plans.handlers import contacting
+from services.outreach.plans.handlers.telling import Decision
+from shared.contracts.envelope import Event, Moment
+from shared.service import Rejected
+
+BY_TALK = frozenset({Channel.PHONE, Channel.VISIT})
+"""Channels whose contacts end as somebody answers; what is written is sent."""
+
+ENDINGS: Mapping[Result, Ending] = {
+    Result.NO_ANSWER: Ending.NO_ANSWER,
+    Result.LEFT_MESSAGE: Ending.VOICEMAIL,
+    Result.THIRD_PARTY_REACHED: Ending.CONNECTED,
+    Result.WRONG_NUMBER: Ending.CONNECTED,
+}
+"""How the rules count a talk of each result; every other is a conversation."""
+
+
+def on_record(practice: Practice, state: DebtorPlans, event: Event[RecordOutcome], now: Moment) -> Decision:
+    """Keep what came of a contact. One that a person makes is ended by it; one that has yet to go out has no outcome.
+
+    Raises Rejected for a contact that is unknown or was not made, and as `recorded` does.
+    """
+    contact = state.contacts.get(event.data.contact_id)
+    if contact is None:
+        raise Rejected("no such contact of this debtor", field="contact_id")
+    said = _said(event.data)
+    state, ending = _ended(state, contact, said, now)
+    state, facts = recorded(practice, state, state.contacts[contact.contact_id], said, event.actor, now)
+    return state, (*ending, *facts)
+
+
+def _ended(state: DebtorPlans, contact: Contact, said: Said, now: Moment) -> Decision:
+    if contact.state is ContactState.MADE:
+        return state, ()
+    if may_be_reported(contact):
+        return contacting.contact_ended_by_person(state, contact, _ending(contact, said), now)
+    if contact.state is ContactState.SENDING:
+        raise Rejected("the provider has yet to say what became of this contact", field="contact_id")
+    raise Rejected("it is not known that anybody was reached by this contact", field="contact_id")
+
+
+def _ending(contact: Contact, said: Said) -> Ending:
+    return ENDINGS.get(said.result, Ending.CONVERSATION) if contact.channel in BY_TALK else Ending.SENT
+
+
+def _said(told: RecordOutcome) -> Said:
+    return Said(
+        result=Result(told.result),
+        reason_code=str(told.reason_code),
+        ability=str(told.ability),
+        willingness=str(told.willingness),
+        promise=None if told.promise is None else _promise(told.promise),
+        call_back_at=told.call_back_at,
+        opts_out_of=tuple(sorted({str(each) for each in told.opts_out_of})),
+        loan_id=told.loan_id or "",
+    )
+
+
+def _promise(told: PromiseSaid) -> SaidPromise:
+    return SaidPromise(told.amount, told.currency, told.promised_on)
