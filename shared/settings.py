@@ -4,7 +4,6 @@ A wrong value raises `SettingsError`, one line that names the variable and never
 outside a demo is refused there: demo keys and tokens, the embedded broker, an address that others can reach.
 """
 
-import ipaddress
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import Final, Literal, TypeAlias
 from zoneinfo import available_timezones
 
 from shared.addresses import is_host_and_port, is_postgres
+from shared.carriers import Carriers, is_loopback, read_carriers, refuse_the_sandbox
 from shared.environment import Environment
 from shared.environment import SettingsError as SettingsError  # noqa: PLC0414  # told on to who reads settings
 from shared.keys import KeyStore, keys_of
@@ -128,6 +128,7 @@ class Settings:
     key_encryption_key: bytes = field(default=b"", repr=False)
     index_key: bytes = field(default=b"", repr=False)
     key_file: Path | None = None
+    carriers: Carriers = field(default_factory=Carriers)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], services: Sequence[str] = SERVICES) -> "Settings":
@@ -151,8 +152,9 @@ class Settings:
             dead_letters=read.dead_letters(),
             dispatch=read.one_of("FAIRDUE_DISPATCH", Literal["on", "off"], "off") == "on",
             outbox_hours=read.number("FAIRDUE_OUTBOX_HOURS", 72, 1, 24 * 366),
+            carriers=read_carriers(read),
         )
-        _refuse_unsafe(settings)
+        _refuse_unsafe(settings, channels_told=bool(read.text("FAIRDUE_CHANNELS")))
         return settings
 
     @classmethod
@@ -198,10 +200,10 @@ class Settings:
         return replace(self, database_urls={**urls, **self.database_urls})
 
 
-def _refuse_unsafe(settings: Settings) -> None:
+def _refuse_unsafe(settings: Settings, *, channels_told: bool) -> None:
     demo_tokens = {known.token for known in DEMO_TOKENS}
     holds_demo_token = any(token.token in demo_tokens for token in settings.tokens)
-    if not _is_loopback(settings.host) and holds_demo_token:
+    if not is_loopback(settings.host) and holds_demo_token:
         raise SettingsError("FAIRDUE_HOST", f"{settings.host} can be reached from outside: set FAIRDUE_API_TOKENS too")
     if settings.mode == "demo":
         return
@@ -209,7 +211,7 @@ def _refuse_unsafe(settings: Settings) -> None:
         raise SettingsError("FAIRDUE_API_TOKENS", "holds a token of the demo, which everybody knows")
     _refuse_unsafe_keys(settings)
     if settings.dispatch:
-        raise SettingsError("FAIRDUE_DISPATCH", "so far messages go to the sandbox only, which is for demos")
+        refuse_the_sandbox(settings.carriers, told=channels_told)
     if settings.embedded_broker:
         raise SettingsError("BROKER_URL", "the embedded broker is for demos and tests only, use kafka://host:port")
 
@@ -231,13 +233,6 @@ def _refuse_unsafe_keys(settings: Settings) -> None:
 
 def _need(services: Sequence[str], those: Collection[str]) -> bool:
     return not set(those).isdisjoint(services)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _database_variable(service: str) -> str:

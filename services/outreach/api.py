@@ -1,5 +1,6 @@
 """What outreach holds about a debtor, the plans and visits of all, and the holds that people place, over HTTP."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.outreach.contacts.api import add_routes as add_ledger
 from services.outreach.plans import commands, store
 from services.outreach.plans.domain.rows import CaseStatus, Channel, HoldSource, PlanState, StepState, VisitState
+from services.outreach.sending.api import add_routes as add_letters
 from shared.contracts.reasons import REASON_LENGTH, REASON_PATTERN
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import Commands, IdempotencyKey
@@ -17,6 +19,7 @@ from shared.http.database import Connection
 from shared.http.inputs import DebtorId, IsoDate
 from shared.http.paging import Page, PageRequest, Paging, malformed_cursor
 from shared.http.problems import Problem
+from shared.keys import KeyStore
 
 Staff = Annotated[Principal, Depends(require(Role.OPERATOR, Role.SUPERVISOR))]
 HoldId = Annotated[
@@ -171,13 +174,14 @@ class HoldAnswer(BaseModel):
     stopped_plan: int | None = None
 
 
-def routes() -> APIRouter:
-    """The routes, for operators and supervisors."""
+def routes(keys: Callable[[], KeyStore]) -> APIRouter:
+    """The routes, for operators and supervisors; `keys` opens what was sealed."""
     router = APIRouter(prefix="/v1", tags=["outreach"], dependencies=[Depends(require(Role.OPERATOR, Role.SUPERVISOR))])
     router.add_api_route("/debtors/{debtor_id}", read_debtor, methods=["GET"])
     router.add_api_route("/debtors/{debtor_id}/holds", place_hold, methods=["POST"], status_code=201)
     router.add_api_route("/debtors/{debtor_id}/holds/{hold_id}/release", release_hold, methods=["POST"])
     add_ledger(router)
+    add_letters(router, keys)
     router.add_api_route("/plans", list_plans, methods=["GET"])
     router.add_api_route("/visits", list_visits, methods=["GET"])
     router.add_api_route("/refused-treatments", list_refused, methods=["GET"])

@@ -158,6 +158,7 @@ class ContactPermitted(Fact, frozen=True, kw_only=True, gc=False):
     """The rules allow a contact, its permit is reserved, and the provider is asked next.
 
     contact_id: also the permit's. idempotency_key: the same for every try of the step. tries: which one this is.
+    point: the id of the contact point in the debtor's profile, "" where no profile is held.
     """
 
     contact_id: str
@@ -172,6 +173,7 @@ class ContactPermitted(Fact, frozen=True, kw_only=True, gc=False):
     expires_at: datetime
     pack: str
     pack_version: str
+    point: str = ""
 
 
 class ContactDenied(Fact, frozen=True, kw_only=True, gc=False):

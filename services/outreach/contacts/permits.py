@@ -16,7 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 
 class Permit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Leave to make one contact, once, before it expires."""
+    """Leave to make one contact, once, before it expires.
+
+    point: what stands for the contact point under the index key, "" where none is bound.
+    """
 
     permit_id: str
     debtor_id: str
@@ -27,6 +30,7 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     pack_version: str
     permitted_at: datetime
     expires_at: datetime
+    point: str = ""
 
 
 class NoPermitError(Exception):

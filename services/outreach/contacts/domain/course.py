@@ -27,11 +27,15 @@ Nor where it has heard what lies so far ahead of its own clock: by that clock, t
 
 LATER = timedelta(seconds=15)
 
+SPREAD = 30
+"""Over how many seconds those come back that were put off together."""
+
 
 class Delivery(StrEnum):
     """What a provider says of a message, or of a key that it is asked about.
 
-    `refused` is for good, `failed` for now; in both, nobody was reached. `unanswered` says nothing.
+    `refused` is for good, `failed` for now; in both, nobody was reached. `unanswered` says nothing. With `put_off` a
+    message was not given to anybody, which is no try of its step; with `not_asked` nobody was asked what became of one.
     """
 
     ACCEPTED = "accepted"
@@ -39,6 +43,8 @@ class Delivery(StrEnum):
     FAILED = "failed"
     UNANSWERED = "unanswered"
     NOT_FOUND = "not_found"
+    PUT_OFF = "put_off"
+    NOT_ASKED = "not_asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class Wanted:
     asked_by: str
     case_version: int
     purpose: str = "collection"
+    point: str = ""
 
 
 def idempotency_key(debtor_id: str, plan_number: int, step_number: int) -> str:
@@ -85,6 +92,7 @@ def granted(wanted: Wanted, rules: Rules, verdict: Verdict, tries: int, instant:
         pack_version=rules.pack.version,
         rules=rules_told(verdict.evaluated),
         tries=tries,
+        point=wanted.point,
     )
 
 
@@ -115,14 +123,34 @@ def check_of(contact: Contact, lender_id: str, instant: datetime) -> ContactDue:
     return ContactDue(contact.contact_id, max(instant, contact.expires_at) + after, lender_id)
 
 
+def asked_later(contact: Contact) -> Contact:
+    """A contact of which nobody was asked what became of it: that look-up does not count."""
+    return replace(contact, lookups=max(0, contact.lookups - 1))
+
+
 def ended(
     contact: Contact, delivery: Delivery, outcome: str, reference: str, reason: str, instant: datetime
 ) -> Contact:
     """A contact as a provider's word leaves it; it stays as it is where that says nothing."""
     if delivery is Delivery.UNANSWERED:
         return contact
+    if delivery is Delivery.PUT_OFF:
+        contact = replace(contact, tries=contact.tries - 1)
     state = ContactState.MADE if delivery is Delivery.ACCEPTED else ContactState.NOT_MADE
     return replace(contact, state=state, outcome=outcome, provider_reference=reference, reason=reason, ended_at=instant)
+
+
+def may_be_tried(contact: Contact, delivery: Delivery) -> bool:
+    """Whether another try may help a contact that was not made; one that was put off was no try."""
+    return delivery is Delivery.PUT_OFF or (delivery is not Delivery.REFUSED and contact.tries < MOST_TRIES)
+
+
+def pause_of(contact: Contact, delivery: Delivery, at_least: timedelta) -> timedelta:
+    """How long to wait with the next try; those put off together come back apart."""
+    if delivery is Delivery.PUT_OFF:
+        return at_least + timedelta(seconds=int(contact.idempotency_key[:8], 16) % SPREAD)
+    doubled: int = 2**contact.tries
+    return max(at_least, timedelta(minutes=1) * doubled)
 
 
 def in_doubt(contact: Contact, instant: datetime) -> Contact:

@@ -16,7 +16,7 @@ REMEMBERED = timedelta(days=35)
 """How far back the rules may count; what is older is settled."""
 
 ON_FILE = "on file"
-"""The one point of a channel that is known, the bank's: counted as one number, which is never less strict."""
+"""The point of a channel where no profile is held, the bank's: a contact with it counts for every number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +37,41 @@ class Rules:
     lines: Mapping[str, Line]
 
 
-def judged(rules: Rules, channel: str, purpose: str, contacts: Iterable[Contact], at: datetime) -> Verdict:
-    """The verdict on a contact with the debtor now, after all that the ledger holds."""
-    line = rules.lines[channel]
+def judged(
+    rules: Rules, channel: str, purpose: str, contacts: Iterable[Contact], at: datetime, point: str = ""
+) -> Verdict:
+    """The verdict on a contact with the debtor at a contact point now, after all that the ledger holds."""
+    line, number = rules.lines[channel], point or ON_FILE
     wanted = compliance.Attempt(
         at=at,
         channel=line.channel,
         by=compliance.LENDER,
         mode=line.mode,
-        number=ON_FILE,
+        number=number,
         purpose=purpose,
         zones=(rules.zone,),
         attributes=line.attributes,
     )
-    history = [entry for contact in contacts for entry in _entries(rules, contact)]
+    history = [entry for contact in contacts for entry in _entries(rules, contact, number)]
     return evaluate(wanted, sorted(history, key=lambda entry: entry.second), rules.pack)
 
 
-def _entries(rules: Rules, contact: Contact) -> Iterator[compliance.Contact]:
-    """A contact as the rules count it; one that is not known to have ended counts as whatever weighs most."""
+def _entries(rules: Rules, contact: Contact, number: str) -> Iterator[compliance.Contact]:
+    """A contact as the rules count it; one that is not known to have ended counts as whatever weighs most.
+
+    One with a point that is not known may have been with the `number` that is asked about.
+    """
     if contact.state is ContactState.NOT_MADE:
         return
     line = rules.lines[contact.channel]
     outcomes = (Outcome(contact.outcome),) if contact.outcome else _worst(line.channel)
     for outcome in outcomes:
         yield compliance.Contact(
-            at=contact.permitted_at, channel=line.channel, outcome=outcome, number=ON_FILE, mode=line.mode
+            at=contact.permitted_at,
+            channel=line.channel,
+            outcome=outcome,
+            number=(contact.point or number) if number != ON_FILE else ON_FILE,
+            mode=line.mode,
         )
 
 

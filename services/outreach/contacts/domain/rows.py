@@ -32,7 +32,8 @@ class Contact:
     """One permit, and what was done under it.
 
     contact_id: also the permit's. tries: which try of its step this is. lookups: how often the provider was asked what
-    became of it. settled: so old that no rule counts it any more.
+    became of it. settled: so old that no rule counts it any more. point: stands for the contact point, "" for the one
+    that the bank has on file. wording: the text that was sent, its version and language.
     """
 
     contact_id: str
@@ -57,6 +58,8 @@ class Contact:
     reason: str = ""
     ended_at: datetime | None = None
     settled: bool = False
+    point: str = ""
+    wording: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ class Guard:
 
     case_version: of the newest case fact applied; stop_version: of the newest payment, cure or closing applied.
     past_due: a weight in minor units of `currency`, the currency of the oldest debt; others are left out of it.
+    oldest_due_on: since when something of it is due.
     plans_made: how many plans this debtor has had, so the number of the latest.
     """
 
@@ -97,6 +98,7 @@ class Guard:
     past_due: int = 0
     currency: str = ""
     plans_made: int = 0
+    oldest_due_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

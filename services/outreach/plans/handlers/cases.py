@@ -58,6 +58,7 @@ def _with_case(state: DebtorPlans, event: Event[Any], case: intake.CaseSummary) 
         past_due=past_due,
         currency=currency,
         plans_made=guard.plans_made,
+        oldest_due_on=case.oldest_due_on,
     )
     return replace(state, guard=guard)
 

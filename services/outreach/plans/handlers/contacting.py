@@ -10,6 +10,7 @@ from services.outreach.contacts.domain.course import Delivery, Wanted
 from services.outreach.contacts.domain.judging import Rules, judged
 from services.outreach.contacts.domain.rows import Contact, ContactDue, ContactState
 from services.outreach.contacts.effects import Heard
+from services.outreach.contacts.points import chosen
 from services.outreach.plans.domain.course import active_plan, guard_of, obstacle, postponed, with_step
 from services.outreach.plans.domain.rows import DebtorPlans, Step, StepState
 from services.outreach.plans.handlers.telling import Decision, step_ended, told
@@ -28,16 +29,23 @@ def contact(rules: Mapping[str, Rules], state: DebtorPlans, step: Step, cause: s
         return postponed(state, step, now.instant + course.LATER, "the lane has not heard the bank of late"), ()
     jurisdiction = guard_of(state, "").jurisdiction
     judge = rules.get(jurisdiction)
-    if judge is None or step.channel not in judge.lines:
+    if judge is not None and step.channel not in judge.lines:
+        return step_ended(state, step, StepState.NOT_DISPATCHED, f"nobody is contacted by {step.channel} here", now)
+    if judge is None:
         reason = f"no rules of contact are known for {step.channel} in jurisdiction {jurisdiction}"
         return step_ended(state, step, StepState.NOT_DISPATCHED, reason, now)
+    point = chosen(state.profile, step.channel)
+    if point is None and state.profile is not None:
+        return step_ended(state, step, StepState.FAILED, f"nothing is on file to reach them by {step.channel}", now)
     state = replace(state, contacts=course.without_old(state.contacts, now.instant))
-    wanted = _wanted(state, step, derived_id(cause, "contact"))
-    verdict = judged(judge, wanted.channel, wanted.purpose, state.contacts.values(), now.instant)
-    return (_permitted if verdict.allowed else _denied)(state, step, wanted, judge, verdict, now)
+    wanted = _wanted(state, step, derived_id(cause, "contact"), point.digest or point.id if point else "")
+    verdict = judged(judge, wanted.channel, wanted.purpose, state.contacts.values(), now.instant, wanted.point)
+    if not verdict.allowed:
+        return _denied(state, step, wanted, judge, verdict, now)
+    return _permitted(state, step, wanted, judge, verdict, now, point.id if point else "")
 
 
-def _wanted(state: DebtorPlans, step: Step, contact_id: str) -> Wanted:
+def _wanted(state: DebtorPlans, step: Step, contact_id: str, point: str) -> Wanted:
     return Wanted(
         contact_id=contact_id,
         idempotency_key=course.idempotency_key(state.debtor_id, step.plan_number, step.step_number),
@@ -47,18 +55,21 @@ def _wanted(state: DebtorPlans, step: Step, contact_id: str) -> Wanted:
         template=step.template,
         asked_by="outreach",
         case_version=guard_of(state, "").case_version,
+        point=point,
     )
 
 
-def _permitted(state: DebtorPlans, step: Step, wanted: Wanted, rules: Rules, verdict: Verdict, now: Moment) -> Decision:
+def _permitted(
+    state: DebtorPlans, step: Step, wanted: Wanted, rules: Rules, verdict: Verdict, now: Moment, point_id: str
+) -> Decision:
     tries = course.tries_of(state.contacts.values(), wanted.idempotency_key) + 1
     granted = course.granted(wanted, rules, verdict, tries, now.instant)
     state = with_step(_with(state, granted, now.instant), step, StepState.SENDING, "", now.instant)
-    return state, (told(state, permitted(granted)),)
+    return state, (told(state, permitted(granted, point_id)),)
 
 
-def permitted(granted: Contact) -> outreach.ContactPermitted:
-    """A contact's permit, as it is told and then used."""
+def permitted(granted: Contact, point_id: str = "") -> outreach.ContactPermitted:
+    """A contact's permit, as it is told and then used; others are told what means nothing without the debtor's key."""
     return outreach.ContactPermitted(
         contact_id=granted.contact_id,
         plan_number=granted.plan_number,
@@ -72,6 +83,7 @@ def permitted(granted: Contact) -> outreach.ContactPermitted:
         expires_at=granted.expires_at,
         pack=granted.pack,
         pack_version=granted.pack_version,
+        point=point_id,
     )
 
 
@@ -109,11 +121,14 @@ def on_heard(state: DebtorPlans, event: Event[Heard], now: Moment) -> Decision:
         return state, ()
     if heard.delivery is Delivery.NOT_FOUND and not heard.takes_once:
         return _doubtful(state, known, now)
+    if heard.delivery is Delivery.NOT_ASKED:
+        return _with(state, course.asked_later(known), now.instant + timedelta(seconds=heard.seconds)), ()
     after = course.ended(known, heard.delivery, heard.outcome, heard.reference, heard.reason, now.instant)
+    after = replace(after, wording=heard.wording or known.wording)
     if after.state is ContactState.MADE:
         return _made(_with(state, after, now.instant), after, now)
     if after.state is ContactState.NOT_MADE:
-        return _not_made(_with(state, after, now.instant), after, heard.delivery, now)
+        return _not_made(_with(state, after, now.instant), after, heard, now)
     return state, ()
 
 
@@ -129,7 +144,7 @@ def _made(state: DebtorPlans, made: Contact, now: Moment) -> Decision:
     return _ended(state, payload, made, StepState.DISPATCHED, made.outcome, now)
 
 
-def _not_made(state: DebtorPlans, failed: Contact, delivery: Delivery, now: Moment) -> Decision:
+def _not_made(state: DebtorPlans, failed: Contact, heard: Heard, now: Moment) -> Decision:
     """Try the step again where that may help and it is still wanted; it is then judged anew."""
     payload = outreach.ContactNotMade(
         contact_id=failed.contact_id,
@@ -140,8 +155,8 @@ def _not_made(state: DebtorPlans, failed: Contact, delivery: Delivery, now: Mome
     )
     step, plan = state.steps.get((failed.plan_number, failed.step_number)), active_plan(state)
     wanted = plan is not None and plan.plan_number == failed.plan_number and not obstacle(state)
-    if step is not None and wanted and delivery is not Delivery.REFUSED and failed.tries < course.MOST_TRIES:
-        pause = timedelta(minutes=1) * 2**failed.tries
+    if step is not None and wanted and course.may_be_tried(failed, heard.delivery):
+        pause = course.pause_of(failed, heard.delivery, timedelta(seconds=heard.seconds))
         return postponed(state, step, now.instant + pause, failed.reason), (told(state, payload),)
     return _ended(state, payload, failed, StepState.FAILED, failed.reason, now)
 
