@@ -51,6 +51,9 @@ class Rig:
         self.breaker = Breaker(3, 30.0, now=lambda: self.seconds, shown=shown_as("test"))
         self.gateway = GuardedGateway("test", self.provider, self.breaker, None, lambda: NOON)
 
+    def circuit(self) -> Circuit:
+        return self.breaker.circuit
+
     def send(self, left: float = 60) -> str:
         message = Message(
             key="k",
@@ -88,7 +91,7 @@ def test_an_answer_between_failures_keeps_it_closed() -> None:
     for _ in range(4):
         rig.fail(2)
         assert rig.send() == "r"
-    assert rig.breaker.circuit is Circuit.CLOSED
+    assert rig.circuit() is Circuit.CLOSED
 
 
 def test_a_refusal_is_an_answer_and_what_was_not_taken_a_failure() -> None:
@@ -96,11 +99,11 @@ def test_a_refusal_is_an_answer_and_what_was_not_taken_a_failure() -> None:
     rig.provider.next = [NotTakenError("busy"), NotTakenError("busy"), RefusedError("no"), NotTakenError("busy")]
     for _ in range(4):
         rig.send()
-    assert rig.breaker.circuit is Circuit.CLOSED
+    assert rig.circuit() is Circuit.CLOSED
     rig.provider.next = [NotTakenError("busy"), NotTakenError("busy")]
     rig.send()
     rig.send()
-    assert rig.breaker.circuit is Circuit.OPEN
+    assert rig.circuit() is Circuit.OPEN
 
 
 def test_after_a_while_one_call_tries_it_and_closes_it_again() -> None:
@@ -109,7 +112,7 @@ def test_after_a_while_one_call_tries_it_and_closes_it_again() -> None:
     rig.seconds = 30
     assert rig.send() == "r"
     assert rig.send() == "r"
-    assert rig.breaker.circuit is Circuit.CLOSED
+    assert rig.circuit() is Circuit.CLOSED
 
 
 def test_a_trial_that_fails_opens_it_again_for_twice_as_long() -> None:
@@ -146,7 +149,8 @@ def test_calls_from_before_it_opened_say_nothing_afterwards() -> None:
     seconds[0] = 20.0
     breaker.ended(tickets[2], well=False)
     breaker.ended(tickets[3], well=True)
-    assert breaker.circuit is Circuit.OPEN
+    with pytest.raises(PutOffError):
+        breaker.check()
     seconds[0] = 30.0
     trial = breaker.admit()
     breaker.ended(tickets[4], well=False)
