@@ -81,7 +81,7 @@ class Cabinet:
         """A block of tokens, None where they would begin too late. Raises PutOffError."""
         wanted = (provider, channel, float(many), timedelta(seconds=spacing), timedelta(seconds=horizon))
         row = await self._row(CLAIM, *wanted)
-        if row is None and await self._row(BEHIND, provider, channel) is None:
+        if row is None:  # too late, or the very first: which of them cannot be told while others ask too
             await self._row(OPEN, provider, channel)
             row = await self._row(CLAIM, *wanted)
         return None if row is None else Grant((row["first"] - row["now"]).total_seconds(), many)

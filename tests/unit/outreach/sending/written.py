@@ -29,7 +29,9 @@ POINTS = (
 )
 
 
-def profile_of(keys: FileKeys, *points: ContactPoint, name: str = NAME, language: str = "zh-CN") -> HeldProfile:
+def profile_of(
+    keys: FileKeys, *points: ContactPoint, name: str = NAME, language: str = "zh-CN", debtor_id: str = DEBTOR
+) -> HeldProfile:
     """A profile as intake tells it."""
     said = core_banking.PartyProfile(
         lender_id=LENDER,
@@ -40,7 +42,7 @@ def profile_of(keys: FileKeys, *points: ContactPoint, name: str = NAME, language
         contacts=points or POINTS,
     )
     sealer = Sealer(Vault(bytes(32)), keys, BlindIndex(bytes(32)))
-    return HeldProfile(LENDER, 1, NOW, sealer.profile(said, DEBTOR).profile)
+    return HeldProfile(LENDER, 1, NOW, sealer.profile(said, debtor_id).profile)
 
 
 @dataclass
