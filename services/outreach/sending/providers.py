@@ -38,7 +38,7 @@ class _PaceForm(Form, frozen=True):
     channel: str
     per_second: Positive
     per_minute: Positive
-    slack: Annotated[float, msgspec.Meta(ge=0.01, le=5)]
+    slack: Annotated[float, msgspec.Meta(ge=0.01, le=5)] = 0.25
 
     def pace(self) -> Pace:
         return Pace(self.per_second, self.per_minute, self.slack)

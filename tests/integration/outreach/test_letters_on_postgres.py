@@ -157,7 +157,7 @@ async def test_a_letter_lies_in_the_folder_and_can_be_read_again_by_staff_which_
     assert answer.headers["x-content-sha256"] == letter["sha256"]
     [note] = await real.rows("SELECT actor, debtor_id, what, contact_id FROM personal_data_read")
     assert note == {
-        "actor": "operator:demo operator",
+        "actor": "operator/demo operator",
         "debtor_id": ANNA,
         "what": "letter",
         "contact_id": letter["contact_id"],
