@@ -64,6 +64,7 @@ def with_ways(
     errands: Mapping[type, Errand] = {
         outreach.ContactPermitted: dispatcher.send,
         outreach.ContactDoubted: dispatcher.look_up,
+        outreach.ContactRecalled: dispatcher.recall,
     }
     return replace(lane, errands=errands, let_go=close)
 

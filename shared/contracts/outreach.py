@@ -198,6 +198,15 @@ class ContactDoubted(Fact, frozen=True, kw_only=True, gc=False):
     lookups: int
 
 
+class ContactRecalled(Fact, frozen=True, kw_only=True, gc=False):
+    """A stop came after a message was permitted: its provider is asked not to deliver it, if that can be had still."""
+
+    contact_id: str
+    channel: str
+    idempotency_key: str
+    reason: str
+
+
 class ContactMade(Fact, frozen=True, kw_only=True, gc=False):
     """A provider has taken a message or made a call; `outcome` is how that ended, in the words of the rules."""
 
@@ -298,6 +307,7 @@ FACTS: Mapping[str, type[Fact]] = {
     "outreach.contact-permitted.v1": ContactPermitted,
     "outreach.contact-denied.v1": ContactDenied,
     "outreach.contact-doubted.v1": ContactDoubted,
+    "outreach.contact-recalled.v1": ContactRecalled,
     "outreach.contact-made.v1": ContactMade,
     "outreach.contact-not-made.v1": ContactNotMade,
     "outreach.contact-unknown.v1": ContactUnknown,

@@ -1,4 +1,4 @@
-"""What is asked of providers for contacts that are committed: to take a message, or to say what became of one."""
+"""What is asked of providers for committed contacts: to take a message, to say what became of one, to let it go."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from services.outreach.contacts.ports import (
     Gateway,
     Message,
     NotTakenError,
+    Pulling,
     PutOffError,
     RefusedError,
     UnansweredError,
@@ -114,6 +115,19 @@ class Dispatcher:
             missing, once = "the provider does not know it", way.gateway.takes_once
             return Heard(contact_id=told.contact_id, delivery=Delivery.NOT_FOUND, reason=missing, takes_once=once)
         return self._accepted(told.contact_id, receipt.outcome, receipt.reference)
+
+    async def recall(self, event: Event[outreach.ContactRecalled], _clock: Clock) -> Heard | None:
+        """Ask that a message be not delivered; nothing to say where that is not certain."""
+        told = event.data
+        way = self.ways.get(told.channel)
+        if way is None or not isinstance(way.gateway, Pulling):
+            return None
+        try:
+            if await way.gateway.pull(told.idempotency_key):
+                return Heard(contact_id=told.contact_id, delivery=Delivery.PULLED)
+        except (PutOffError, UnansweredError):
+            pass
+        return None
 
     @staticmethod
     def _accepted(contact_id: str, outcome: str, reference: str, wording: str = "") -> Heard:

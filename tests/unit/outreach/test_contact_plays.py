@@ -41,6 +41,7 @@ class Provider:
     before: list[Exception] = field(default_factory=list)
     after: list[Exception] = field(default_factory=list)
     silent: bool = False
+    queues: bool = False
     away: list[Exception] = field(default_factory=list)
     takes_once: bool = True
     log: MemoryGatewayLog = field(default_factory=MemoryGatewayLog)
@@ -48,7 +49,7 @@ class Provider:
 
     @property
     def _sandbox(self) -> SandboxGateway:
-        return SandboxGateway(self.log, SIGNER.public_key)
+        return SandboxGateway(self.log, SIGNER.public_key, queues=self.queues)
 
     async def send(self, message: Message) -> Receipt:
         self.asked.append("send")
@@ -66,6 +67,11 @@ class Provider:
         if self.away:
             raise self.away.pop(0)
         return await self._sandbox.look_up(key)
+
+    async def pull(self, key: str) -> bool:
+        if self.away:
+            raise self.away.pop(0)
+        return await self._sandbox.pull(key)
 
 
 class Contacting(Play):
@@ -296,7 +302,7 @@ def test_a_payment_while_a_message_is_being_sent_ends_the_plan_and_not_the_conta
     play.started(assigned=treatment("EARLY", (Channel.SMS, 0), (Channel.SMS, 5)))
     play.dead = True
     play.until(due_of(play))
-    assert play.tell(payment(), 2) == ["plan 1 stopped: payment posted, cancelled [2]"]
+    assert play.tell(payment(), 2) == ["plan 1 stopped: payment posted, cancelled [2]", "ContactRecalled"]
     assert play.steps() == {1: "sending", 2: "cancelled"}
     play.dead = False
     assert play.wait(days=30) == ["ContactDoubted", "ContactNotMade", "step 1 failed: the provider does not know it"]

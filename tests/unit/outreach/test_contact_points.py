@@ -14,7 +14,7 @@ from shared.contracts import intake, outreach
 from shared.contracts.core_banking import ContactKind, ContactOwner, ContactSource
 from shared.contracts.segmentation import Channel
 from shared.profiles import HeldProfile
-from tests.unit.outreach.play import LENDER, MIDNIGHT, SETTINGS, Play, payment, treatment
+from tests.unit.outreach.play import LEGAL_HOLD, LENDER, MIDNIGHT, SETTINGS, Play, payment, treatment
 from tests.unit.outreach.test_contact_plays import MADE, NOWHERE, SMS, Contacting, Provider, due_of
 
 
@@ -55,9 +55,9 @@ def test_a_step_whose_plan_was_stopped_is_not_put_off_any_more(play: Contacting,
     play.started(assigned=SMS)
     play.dead = True
     play.until(due_of(play))
-    play.tell(payment(), 2)
-    play.dead = False
     [lost] = play.lost
+    play.dead = False
+    play.tell(payment(), 2)
     assert play.hear(lost) == ["ContactNotMade", "step 1 failed: the provider fails"]
 
 
@@ -77,6 +77,71 @@ def test_a_look_up_that_was_not_made_is_made_later_and_does_not_count(play: Cont
     assert said[-2:] == ["ContactMade", "step 1 dispatched: sent"]
     [contact] = play.state.contacts.values()
     assert contact.lookups == 1
+
+
+# What is pulled back
+
+
+def test_a_message_that_waits_at_its_provider_is_pulled_back_by_a_stop(play: Contacting, provider: Provider) -> None:
+    provider.queues = True
+    play.started(assigned=SMS)
+    play.until(due_of(play))
+    assert play.contacts == ["made"]
+    assert play.tell(payment(), 2) == ["ContactRecalled", "ContactNotMade"]
+    [contact] = play.state.contacts.values()
+    assert (contact.state, contact.reason, contact.outcome) == ("not_made", "pulled back before it was delivered", "")
+    assert play.steps() == {1: "dispatched"}
+    assert provider.log.taken == {}
+    assert play.tell(payment(), 3) == []
+
+
+def test_a_hold_pulls_back_too_and_the_budget_is_given_back(play: Contacting, provider: Provider) -> None:
+    provider.queues = True
+    play.started(assigned=SMS)
+    play.until(due_of(play))
+    assert "ContactNotMade" in play.tell(LEGAL_HOLD, 2)
+    rules = rules_of({"CN": "Asia/Shanghai"})["CN"]
+    assert not judged(rules, "sms", "collection", play.state.contacts.values(), play.now.instant).failing
+
+
+def test_a_message_whose_answer_comes_after_the_stop_is_pulled_back(play: Contacting, provider: Provider) -> None:
+    provider.queues = True
+    play.started(assigned=treatment("EARLY", (Channel.SMS, 0), (Channel.SMS, 9)))
+    play.dead = True
+    play.until(due_of(play))
+    [lost] = play.lost
+    play.tell(payment(), 2)
+    play.dead = False
+    assert play.hear(lost) == [
+        "ContactMade",
+        "step 1 dispatched: sent",
+        "ContactRecalled",
+        "ContactNotMade",
+    ]
+    assert (play.contacts, provider.log.taken) == (["not_made"], {})
+
+
+def test_what_was_delivered_stays_made(play: Contacting, provider: Provider) -> None:
+    play.started(assigned=SMS)
+    play.until(due_of(play))
+    assert play.tell(payment(), 2) == ["ContactRecalled"]
+    assert play.contacts == ["made"]
+    assert len(provider.log.taken) == 1
+
+
+def test_what_was_sent_long_ago_or_is_no_message_is_not_recalled(play: Contacting) -> None:
+    play.started(assigned=treatment("EARLY", (Channel.SMS, 0), (Channel.PHONE, 2)))
+    play.wait(days=3)
+    assert len(play.contacts) == 2
+    assert "ContactRecalled" not in play.tell(payment(), 2)
+
+
+def test_where_nobody_can_say_whether_it_was_pulled_the_contact_stays(play: Contacting, provider: Provider) -> None:
+    provider.queues, provider.away = True, [UnansweredError()]
+    play.started(assigned=SMS)
+    play.until(due_of(play))
+    assert play.tell(payment(), 2) == ["ContactRecalled"]
+    assert play.contacts == ["made"]
 
 
 # Whom it reaches

@@ -16,6 +16,8 @@ LIFETIME = timedelta(seconds=60)
 DOUBT = timedelta(seconds=30)
 """How long after its permit has expired a contact of which nothing was heard is looked up: clocks differ."""
 
+PULLED = "pulled back before it was delivered"
+
 MOST_LOOKUPS = 8
 MOST_TRIES = 5
 """So often is a provider asked what became of a contact, and a step tried that certainly reached nobody."""
@@ -27,6 +29,10 @@ Nor where it has heard what lies so far ahead of its own clock: by that clock, t
 
 LATER = timedelta(seconds=15)
 
+QUEUES = frozenset({"sms", "letter"})
+QUEUED = timedelta(days=1)
+"""By these channels, and for so long, may a message wait at a provider after it was taken."""
+
 SPREAD = 30
 """Over how many seconds those come back that were put off together."""
 
@@ -36,6 +42,7 @@ class Delivery(StrEnum):
 
     `refused` is for good, `failed` for now; in both, nobody was reached. `unanswered` says nothing. With `put_off` a
     message was not given to anybody, which is no try of its step; with `not_asked` nobody was asked what became of one.
+    `pulled` takes back what was accepted: it is not delivered any more.
     """
 
     ACCEPTED = "accepted"
@@ -45,6 +52,7 @@ class Delivery(StrEnum):
     NOT_FOUND = "not_found"
     PUT_OFF = "put_off"
     NOT_ASKED = "not_asked"
+    PULLED = "pulled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +146,17 @@ def ended(
         contact = replace(contact, tries=contact.tries - 1)
     state = ContactState.MADE if delivery is Delivery.ACCEPTED else ContactState.NOT_MADE
     return replace(contact, state=state, outcome=outcome, provider_reference=reference, reason=reason, ended_at=instant)
+
+
+def recallable(contacts: Iterable[Contact], instant: datetime) -> list[Contact]:
+    """The contacts that may not have reached anybody yet."""
+    waiting = (each for each in contacts if each.channel in QUEUES and each.permitted_at > instant - QUEUED)
+    return [each for each in waiting if each.state in {ContactState.SENDING, ContactState.MADE}]
+
+
+def pulled(contact: Contact, instant: datetime) -> Contact:
+    """A contact whose message was taken back before it reached anybody."""
+    return replace(contact, state=ContactState.NOT_MADE, outcome="", reason=PULLED, ended_at=instant)
 
 
 def may_be_tried(contact: Contact, delivery: Delivery) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.outreach.plans.domain.course import StopReason, arranged, guard_of, stopped_by_case, without_visits
 from services.outreach.plans.domain.rows import CaseStatus, DebtorPlans, Guard
-from services.outreach.plans.handlers.telling import Decision, stop_told
+from services.outreach.plans.handlers.telling import Decision, recalls_told, stop_told
 from shared.contracts import intake
 from shared.contracts.envelope import Event, Moment
 
@@ -77,4 +77,4 @@ def _stopped_by_case(state: DebtorPlans, event: Event[Any], reason: StopReason, 
         state = replace(state, guard=guard_of(state, event.lender_id))
     state, what = stopped_by_case(state, event.case_version, reason, now.instant)
     state = without_visits(state, now.business_date)
-    return arranged(state, now.instant), stop_told(state, what)
+    return arranged(state, now.instant), (*stop_told(state, what), *recalls_told(state, reason, now.instant))

@@ -12,10 +12,10 @@ from services.outreach.contacts.domain.rows import Contact, ContactDue, ContactS
 from services.outreach.contacts.effects import Heard
 from services.outreach.contacts.points import chosen
 from services.outreach.plans.domain.course import active_plan, guard_of, obstacle, postponed, with_step
-from services.outreach.plans.domain.rows import DebtorPlans, Step, StepState
-from services.outreach.plans.handlers.telling import Decision, step_ended, told
+from services.outreach.plans.domain.rows import DebtorPlans, PlanState, Step, StepState
+from services.outreach.plans.handlers.telling import Decision, recalled, step_ended, told
 from shared.contracts import outreach
-from shared.contracts.envelope import Event, Fact, Moment, derived_id
+from shared.contracts.envelope import Event, Fact, Moment, Told, derived_id
 
 LONGEST_WAIT = timedelta(days=30)
 """A step that the rules would allow only later than this is given up: it answers a case that has long changed."""
@@ -117,8 +117,14 @@ def on_heard(state: DebtorPlans, event: Event[Heard], now: Moment) -> Decision:
     """End a contact as its provider says; one that has ended already stays as it is."""
     heard = event.data
     known = state.contacts.get(heard.contact_id)
+    if known is not None and heard.delivery is Delivery.PULLED:
+        return _pulled(state, known, now)
     if known is None or known.state is not ContactState.SENDING:
         return state, ()
+    return _heard_while_sending(state, known, heard, now)
+
+
+def _heard_while_sending(state: DebtorPlans, known: Contact, heard: Heard, now: Moment) -> Decision:
     if heard.delivery is Delivery.NOT_FOUND and not heard.takes_once:
         return _doubtful(state, known, now)
     if heard.delivery is Delivery.NOT_ASKED:
@@ -141,7 +147,35 @@ def _made(state: DebtorPlans, made: Contact, now: Moment) -> Decision:
         outcome=made.outcome,
         provider_reference=made.provider_reference,
     )
-    return _ended(state, payload, made, StepState.DISPATCHED, made.outcome, now)
+    state, facts = _ended(state, payload, made, StepState.DISPATCHED, made.outcome, now)
+    return state, (*facts, *_too_late(state, made))
+
+
+def _too_late(state: DebtorPlans, made: Contact) -> tuple[Told, ...]:
+    """Have a message recalled that was taken only after its plan had been stopped."""
+    plan = state.plans.get(made.plan_number)
+    was_stopped = plan.state is PlanState.STOPPED if plan is not None else made.plan_number > 0
+    if not was_stopped or not course.recallable((made,), made.permitted_at):
+        return ()
+    return (told(state, recalled(made, "its plan was stopped")),)
+
+
+def _pulled(state: DebtorPlans, known: Contact, now: Moment) -> Decision:
+    """Note that a message was taken back: nobody was reached, and nothing counts. A step that has ended stays so."""
+    if known.state not in {ContactState.SENDING, ContactState.MADE}:
+        return state, ()
+    pulled = course.pulled(known, now.instant)
+    payload = outreach.ContactNotMade(
+        contact_id=pulled.contact_id,
+        plan_number=pulled.plan_number,
+        step_number=pulled.step_number,
+        channel=pulled.channel,
+        reason=pulled.reason,
+    )
+    state = _with(state, pulled, now.instant)
+    if known.state is ContactState.MADE:
+        return state, (told(state, payload),)
+    return _ended(state, payload, pulled, StepState.FAILED, pulled.reason, now)
 
 
 def _not_made(state: DebtorPlans, failed: Contact, heard: Heard, now: Moment) -> Decision:

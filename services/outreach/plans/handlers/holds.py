@@ -15,7 +15,7 @@ from services.outreach.plans.domain.course import (
     without_visits,
 )
 from services.outreach.plans.domain.rows import DebtorPlans, Hold, HoldDue, HoldSource
-from services.outreach.plans.handlers.telling import Decision, stop_told, told
+from services.outreach.plans.handlers.telling import Decision, recalls_told, stop_told, told
 from services.outreach.plans.store import quarantine_hold
 from shared.contracts import legal, outreach, quarantine
 from shared.contracts.envelope import Event, Moment, Told, derived_id
@@ -100,7 +100,8 @@ def _known(state: DebtorPlans, event: Event[Any]) -> DebtorPlans:
 def _held(state: DebtorPlans, hold: Hold, reason: StopReason, now: Moment, facts: Sequence[Told] = ()) -> Decision:
     state, what = stopped(held(state, hold), reason, now.instant)
     state = without_visits(state, now.business_date)
-    return arranged(state, now.instant), (*facts, *stop_told(state, what))
+    recalls = recalls_told(state, reason, now.instant)
+    return arranged(state, now.instant), (*facts, *stop_told(state, what), *recalls)
 
 
 def _lifted(state: DebtorPlans, hold_id: str, reason: str, now: Moment) -> Decision:
