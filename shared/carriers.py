@@ -47,13 +47,17 @@ class SmsService:
 
 @dataclass(frozen=True, slots=True)
 class Carriers:
-    """Which channels are worked, and who carries each; nobody where nothing was said. `senders`: who writes."""
+    """Which channels are worked, and who carries each; nobody where nothing was said.
+
+    senders, providers: files that take the place of those that come with the product.
+    """
 
     channels: tuple[str, ...] = CHANNELS
     smtp: SmtpServer | None = None
     sms: SmsService | None = None
     letters: Path | None = None
     senders: Path | None = None
+    providers: Path | None = None
 
     @property
     def real(self) -> frozenset[str]:
@@ -65,7 +69,12 @@ class Carriers:
 def read_carriers(read: Environment) -> Carriers:
     """What the environment says. Raises SettingsError."""
     return Carriers(
-        channels=_channels(read), smtp=_smtp(read), sms=_sms(read), letters=_letters(read), senders=_senders(read)
+        channels=_channels(read),
+        smtp=_smtp(read),
+        sms=_sms(read),
+        letters=_letters(read),
+        senders=_file(read, "FAIRDUE_SENDERS"),
+        providers=_file(read, "FAIRDUE_PROVIDERS"),
     )
 
 
@@ -152,10 +161,6 @@ def _letters(read: Environment) -> Path | None:
     if not folder.is_dir():
         raise SettingsError(variable, "there is no such folder")
     return folder
-
-
-def _senders(read: Environment) -> Path | None:
-    return _file(read, "FAIRDUE_SENDERS")
 
 
 def _file(read: Environment, variable: str) -> Path | None:

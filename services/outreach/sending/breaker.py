@@ -42,9 +42,9 @@ class Breaker:
 
     def check(self) -> None:
         """Raise PutOffError where no call may pass."""
-        left = self._until - self.now()
-        if self.circuit is Circuit.TRYING or (self.circuit is Circuit.OPEN and left > 0):
-            raise PutOffError("the provider fails, and is left alone for a while", max(1.0, left))
+        left = self.seconds if self.circuit is Circuit.TRYING else self._until - self.now()
+        if self.circuit is not Circuit.CLOSED and left > 0:
+            raise PutOffError("the provider fails, and is left alone for a while", left)
 
     def admit(self) -> Ticket:
         """Leave for one call. Raises PutOffError while there is none."""

@@ -73,6 +73,7 @@ class Pacer:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _tokens: deque[_Token] = field(default_factory=deque)
     _waiting: int = 0
+    _promised: float = float("-inf")
     _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def turn(self, patience: float) -> None:
@@ -113,4 +114,8 @@ class Pacer:
         self._tokens.extend(_Token(heard + each, asked + each + self.pace.slack) for each in begins)
 
     async def _pause(self) -> float:
-        return max(_LEAST_PAUSE, await self.reservoir.behind(self.provider, self.channel))
+        """When to come again: one after the other, no faster than the provider may be asked."""
+        behind = await self.reservoir.behind(self.provider, self.channel)
+        now = self.now()
+        self._promised = max(self._promised + self.pace.spacing, now + max(_LEAST_PAUSE, behind))
+        return self._promised - now

@@ -31,6 +31,8 @@ FILE = Path(__file__).parent / "providers.yaml"
 
 SMS_SECONDS = 10.0
 
+_NAMES = frozenset({"sms", "smtp", "letters"})
+
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -50,7 +52,7 @@ class Provider(Form, frozen=True):
     provider: str
     failures: Positive
     seconds: Annotated[float, msgspec.Meta(gt=0)]
-    takes_once: bool
+    takes_once: bool = True
     paces: tuple[_PaceForm, ...] = ()
 
     def breaker(self) -> Breaker:
@@ -78,6 +80,8 @@ def read_providers(file: Path = FILE) -> Mapping[str, Provider]:
         if len({pace.channel for pace in each.paces}) != len(each.paces):
             raise WrongDataError(f"{file.name}: {each.provider} has two paces for one channel")
         providers[each.provider] = each
+    if lacking := sorted(_NAMES - providers.keys()):
+        raise WrongDataError(f"{file.name}: {lacking[0]} is missing")
     return providers
 
 
@@ -120,7 +124,7 @@ def _carried(
     settings: Settings, reservoir: Reservoir
 ) -> tuple[Mapping[str, Gateway], Sequence[Callable[[], Awaitable[None]]]]:
     """Who carries each channel that is worked, guarded."""
-    carriers, known = settings.carriers, read_providers()
+    carriers, known = settings.carriers, read_providers(settings.carriers.providers or FILE)
     made: dict[str, tuple[str, Gateway]] = {}
     closing: list[Callable[[], Awaitable[None]]] = []
     if carriers.smtp is not None:

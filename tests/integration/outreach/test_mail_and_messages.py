@@ -235,6 +235,19 @@ async def test_a_look_up_that_says_nothing_leaves_the_doubt(answer: dict[str, An
             await gateway.look_up(KEY)
 
 
+@pytest.mark.parametrize(
+    ("written", "given"), [("+86 (100) 9988-7766", "+8610099887766"), ("0100 9988 7766", "010099887766")]
+)
+async def test_a_number_is_given_without_what_people_write_between_its_digits(written: str, given: str) -> None:
+    provider = SmsProvider()
+    async with sms_service(provider) as gateway:
+        await gateway.send(message("sms", recipient=written))
+        assert (
+            await said(gateway, "sms", recipient="call me") == "RefusedError: the contact point is no telephone number"
+        )
+    assert [each["to"] for each in provider.messages.values()] == [given]
+
+
 async def test_a_service_that_is_away_has_taken_nothing_and_one_that_hangs_up_may_have() -> None:
     async with sms_client(SmsService("http://127.0.0.1:1/")) as client:
         assert await said(SmsServiceGateway(client), "sms") == "NotTakenError: the service cannot be reached"

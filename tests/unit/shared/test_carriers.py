@@ -81,6 +81,7 @@ WRONG = [
     ("FAIRDUE_SMS_URL", "https://sms.example:99999/"),
     ("FAIRDUE_LETTER_FOLDER", "/nowhere"),
     ("FAIRDUE_SENDERS", "/nowhere.yaml"),
+    ("FAIRDUE_PROVIDERS", "/nowhere.yaml"),
 ]
 
 

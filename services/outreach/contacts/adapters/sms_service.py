@@ -19,6 +19,7 @@ _BUSY: Final = {429, 503}
 _OUR_FAULT: Final = {401, 403, 404, 405, 407}
 _CONFLICT: Final = {408, 409, 425}
 _NOT_FOUND: Final = 404
+_SHORTEST_NUMBER: Final = 5
 _LONGEST_WAIT: Final = 3600.0
 
 
@@ -37,9 +38,7 @@ class SmsServiceGateway:
 
     async def send(self, message: Message) -> Receipt:
         """Have a message taken. Raises RefusedError, NotTakenError, UnansweredError."""
-        if not message.recipient:
-            raise RefusedError("no contact point is given")
-        body = {"to": message.recipient, "text": message.text}
+        body = {"to": _number(message.recipient), "text": message.text}
         try:
             answer = await self.client.post("messages", json=body, headers={"Idempotency-Key": message.key})
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
@@ -68,6 +67,14 @@ class SmsServiceGateway:
             return await self.client.request(method, f"messages/{key}")
         except httpx.HTTPError:
             raise UnansweredError from None
+
+
+def _number(written: str) -> str:
+    """A number without what people write between its digits. Raises RefusedError."""
+    digits = "".join(sign for sign in written if sign.isascii() and sign.isdecimal())
+    if len(digits) < _SHORTEST_NUMBER:
+        raise RefusedError("the contact point is no telephone number")
+    return f"+{digits}" if written.lstrip().startswith("+") else digits
 
 
 def _receipt(answer: httpx.Response) -> Receipt:

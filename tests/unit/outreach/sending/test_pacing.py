@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import cycle, pairwise
 from typing import Any
 
 import pytest
@@ -159,7 +159,9 @@ def test_who_would_wait_longer_than_it_may_is_put_off_and_takes_no_token_from_ot
         worker = Worker(loop, bucket, Pace(1, 60, 0.25), 0.0, cycle([0.0]), asked)
         await asyncio.gather(*(worker.call(0, 10) for _ in range(50)))
         assert len(asked) + len(worker.put_off) == 50
+        apart = [later - sooner for sooner, later in pairwise(sorted(worker.put_off))]
         assert min(worker.put_off) >= 5
+        assert apart == pytest.approx([worker.pace.spacing] * len(apart)), "who was put off comes back in turn"
         assert bucket.next_at <= 10 + worker.pace.spacing
 
     quickly(work)

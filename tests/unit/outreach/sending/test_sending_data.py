@@ -49,6 +49,7 @@ def test_senders_that_contradict_themselves_are_refused(old: str, new: str, prob
 
 PROVIDERS = [
     ("provider: smtp", "provider: sms", "sms occurs more than once"),
+    ("provider: letters", "provider: lettres", "letters is missing"),
     ("per_second: 50", "per_second: 0", ">= 1"),
     ("failures: 3", "failures: 0", ">= 1"),
     ("seconds: 60", "seconds: 0", "> 0"),
