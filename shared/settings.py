@@ -4,21 +4,19 @@ A wrong value raises `SettingsError`, one line that names the variable and never
 outside a demo is refused there: demo keys and tokens, the embedded broker, an address that others can reach.
 """
 
-import base64
-import binascii
-import ipaddress
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias
 from zoneinfo import available_timezones
 
-import msgspec
-
 from shared.addresses import is_host_and_port, is_postgres
+from shared.carriers import Carriers, is_loopback, read_carriers, refuse_the_sandbox
+from shared.environment import Environment
+from shared.environment import SettingsError as SettingsError  # noqa: PLC0414  # told on to who reads settings
 from shared.keys import KeyStore, keys_of
-from shared.vault import KEY_BYTES, Vault
+from shared.vault import Vault
 
 Mode: TypeAlias = Literal["demo", "production"]
 RoleName: TypeAlias = Literal["core_bank", "agency", "operator", "supervisor"]
@@ -50,14 +48,6 @@ DEMO_INDEX_KEY: Final = b"fairdue demo index: not for folk"
 
 PERSONAL: Final = frozenset({"intake", "outreach", "legal"})
 """The services that hold people's profiles, and so ask for their data keys; no other gets the means to."""
-
-
-class SettingsError(Exception):
-    """A setting is missing, malformed or unsafe; its text is one line for the person who starts the product."""
-
-    def __init__(self, variable: str, problem: str) -> None:
-        super().__init__(f"{variable}: {problem}")
-        self.variable = variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +128,7 @@ class Settings:
     key_encryption_key: bytes = field(default=b"", repr=False)
     index_key: bytes = field(default=b"", repr=False)
     key_file: Path | None = None
+    carriers: Carriers = field(default_factory=Carriers)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], services: Sequence[str] = SERVICES) -> "Settings":
@@ -162,8 +153,9 @@ class Settings:
             dispatch=read.one_of("FAIRDUE_DISPATCH", Literal["on", "off"], "off") == "on",
             worked_by_people=tuple(read.text("FAIRDUE_WORKED_BY_PEOPLE").replace(",", " ").split()),
             outbox_hours=read.number("FAIRDUE_OUTBOX_HOURS", 72, 1, 24 * 366),
+            carriers=read_carriers(read),
         )
-        _refuse_unsafe(settings)
+        _refuse_unsafe(settings, channels_told=bool(read.text("FAIRDUE_CHANNELS")))
         return settings
 
     @classmethod
@@ -209,10 +201,10 @@ class Settings:
         return replace(self, database_urls={**urls, **self.database_urls})
 
 
-def _refuse_unsafe(settings: Settings) -> None:
+def _refuse_unsafe(settings: Settings, *, channels_told: bool) -> None:
     demo_tokens = {known.token for known in DEMO_TOKENS}
     holds_demo_token = any(token.token in demo_tokens for token in settings.tokens)
-    if not _is_loopback(settings.host) and holds_demo_token:
+    if not is_loopback(settings.host) and holds_demo_token:
         raise SettingsError("FAIRDUE_HOST", f"{settings.host} can be reached from outside: set FAIRDUE_API_TOKENS too")
     if settings.mode == "demo":
         return
@@ -220,7 +212,7 @@ def _refuse_unsafe(settings: Settings) -> None:
         raise SettingsError("FAIRDUE_API_TOKENS", "holds a token of the demo, which everybody knows")
     _refuse_unsafe_keys(settings)
     if settings.dispatch:
-        raise SettingsError("FAIRDUE_DISPATCH", "so far messages go to the sandbox only, which is for demos")
+        refuse_the_sandbox(settings.carriers, told=channels_told)
     if settings.embedded_broker:
         raise SettingsError("BROKER_URL", "the embedded broker is for demos and tests only, use kafka://host:port")
 
@@ -244,54 +236,12 @@ def _need(services: Sequence[str], those: Collection[str]) -> bool:
     return not set(those).isdisjoint(services)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _database_variable(service: str) -> str:
     return f"DATABASE_URL_{service.upper()}"
 
 
-Decoded = TypeVar("Decoded")
-
-
-class _Reader:
-    """Reads one variable at a time and names it in every refusal."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ, self._demo = environ, environ.get("FAIRDUE_MODE") == "demo"
-
-    def text(self, variable: str, default: str = "") -> str:
-        return self._environ.get(variable, "").strip() or default
-
-    def required(self, variable: str, what: str) -> str:
-        value = self.text(variable)
-        if not value:
-            raise SettingsError(variable, f"is not set; it needs {what}")
-        return value
-
-    def number(self, variable: str, default: int, lowest: int, highest: int) -> int:
-        value = self.text(variable, str(default))
-        if not value.isdecimal() or not value.isascii() or not lowest <= int(value) <= highest:
-            raise SettingsError(variable, f"{value!r} is not a whole number from {lowest} to {highest}")
-        return int(value)
-
-    def one_of(self, variable: str, choices: Any, default: str | None) -> Any:
-        value = self.text(variable) or default
-        allowed = choices.__args__
-        if value is not None and value not in allowed:
-            raise SettingsError(variable, f"{value!r} is none of {', '.join(allowed)}")
-        return value
-
-    def json(self, variable: str, form: type[Decoded], what: str) -> Decoded:
-        try:
-            return msgspec.json.decode(self.required(variable, what), type=form)
-        except msgspec.DecodeError as error:
-            reason = str(error) if isinstance(error, msgspec.ValidationError) else "it is not JSON"
-            raise SettingsError(variable, f"needs {what}: {reason}") from None
+class _Reader(Environment):
+    """Reads what an installation chooses."""
 
     def broker_url(self) -> str:
         value = self.text("BROKER_URL", EMBEDDED if self._demo else "")
@@ -307,18 +257,6 @@ class _Reader:
         if self._demo or not needed:
             return Path(self.text(variable)) if self.text(variable) else None
         return Path(self.required(variable, what))
-
-    def key(self, variable: str, demo: bytes, *, needed: bool = True) -> bytes:
-        what = f"{KEY_BYTES} random bytes in base64"
-        if not self.text(variable) and (self._demo or not needed):
-            return demo if self._demo else b""
-        try:
-            key = base64.b64decode(self.required(variable, what), validate=True)
-        except binascii.Error:
-            raise SettingsError(variable, f"needs {what}") from None
-        if len(key) != KEY_BYTES:
-            raise SettingsError(variable, f"needs {what}, not {len(key)}")
-        return key
 
     def tokens(self) -> tuple[ApiToken, ...]:
         variable = "FAIRDUE_API_TOKENS"

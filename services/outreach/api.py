@@ -1,5 +1,6 @@
 """What outreach holds about a debtor, the plans and visits of all, and the holds that people place, over HTTP."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from services.outreach.plans.api import add_routes as add_holds
 from services.outreach.plans.domain.rows import CaseStatus, Channel, PlanState, StepState, VisitState
 from services.outreach.promises.store import PROMISES
 from services.outreach.promises.views import PromiseView
+from services.outreach.sending.api import add_routes as add_letters
 from services.outreach.work.api import add_routes as add_work
 from shared.clock import Clock
 from shared.http.auth import Role, require
@@ -28,6 +30,7 @@ from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import Connection
 from shared.http.inputs import DebtorId, IsoDate
 from shared.http.paging import Page, PageRequest, Paging, malformed_cursor
+from shared.keys import KeyStore
 
 HoldId = Annotated[
     str,
@@ -168,8 +171,11 @@ class HoldAnswer(BaseModel):
     stopped_plan: int | None = None
 
 
-def routes(signer: Signer, clock: Clock) -> APIRouter:
-    """The routes, for operators and supervisors. Permits are signed by `signer`, and live by `clock`."""
+def routes(signer: Signer, clock: Clock, keys: Callable[[], KeyStore]) -> APIRouter:
+    """The routes, for operators and supervisors. Permits are signed by `signer`, and live by `clock`.
+
+    keys: opens what was sealed.
+    """
     router = APIRouter(prefix="/v1", tags=["outreach"], dependencies=[Depends(require(Role.OPERATOR, Role.SUPERVISOR))])
     router.add_api_route("/debtors/{debtor_id}", read_debtor, methods=["GET"])
     router.add_api_route("/debtors/{debtor_id}/holds", place_hold, methods=["POST"], status_code=201)
@@ -180,6 +186,7 @@ def routes(signer: Signer, clock: Clock) -> APIRouter:
     add_work(router, signer)
     add_outcomes(router)
     add_matters(router)
+    add_letters(router, keys)
     router.add_api_route("/plans", list_plans, methods=["GET"])
     router.add_api_route("/visits", list_visits, methods=["GET"])
     router.add_api_route("/refused-treatments", list_refused, methods=["GET"])

@@ -6,11 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from services.outreach import api
-from services.outreach.contacts.adapters.sandbox import SandboxGateway
-from services.outreach.contacts.adapters.sandbox_log import PostgresGatewayLog
 from services.outreach.contacts.domain.judging import Rules
 from services.outreach.contacts.domain.rows import ContactDue
-from services.outreach.contacts.effects import Dispatcher, Heard
+from services.outreach.contacts.effects import Dispatcher, Heard, Way
 from services.outreach.contacts.permits import Signer
 from services.outreach.contacts.ports import Gateway
 from services.outreach.contacts.store import read_lines, rules_of
@@ -36,12 +34,13 @@ from services.outreach.plans.store import read_windows
 from services.outreach.promises import handlers as promises
 from services.outreach.promises.domain import PromiseDue
 from services.outreach.promises.store import read_terms
+from services.outreach.sending.providers import ways_of
 from services.outreach.work.commands import ClaimWork, ReleaseWork
 from shared import profiles
 from shared.clock import SystemClock
 from shared.contracts import intake, legal, outreach, quarantine, segmentation
 from shared.service import ActorKind, Errand, Handler, Service
-from shared.settings import SANDBOX, Settings, SettingsError
+from shared.settings import Settings, SettingsError
 
 COMMANDS: Mapping[str, type] = {
     "place-hold": PlaceHold,
@@ -70,33 +69,40 @@ def declare(settings: Settings) -> Service:
     """Outreach, with the data files that it decides by. Raises WrongDataError where one contradicts itself."""
     windows = read_windows()
     zones = {code: window.zone for code, window in windows.items()}
-    house = House(
-        rules_of(zones), settings.dispatch, queues_of(settings), Practice(read_terms(zones), read_deadlines(zones))
-    )
-    lane = _lane(windows, house)
+    practice = Practice(read_terms(zones), read_deadlines(zones))
+    rules = rules_of(zones, settings.carriers.channels)
+    lane = _lane(windows, House(rules, settings.dispatch, queues_of(settings), practice))
     return Service(
         name="outreach",
-        actors=(_dispatching(lane, settings) if settings.dispatch else lane, _allocator(read_field())),
-        routes=partial(api.routes, Signer(settings.personal_data_key), SystemClock()),
+        actors=(_dispatching(lane, settings, zones) if settings.dispatch else lane, _allocator(read_field())),
+        routes=partial(api.routes, Signer(settings.personal_data_key), SystemClock(), lambda: settings.keys),
         migrations=Path(__file__).parent / "migrations",
     )
 
 
-def _dispatching(lane: ActorKind, settings: Settings) -> ActorKind:
-    """The lane with somebody who carries its messages: so far only the sandbox, which settings keep to demos."""
+def _dispatching(lane: ActorKind, settings: Settings, zones: Mapping[str, str]) -> ActorKind:
+    """The lane with those who carry its messages; settings keep the sandbox to demos."""
     signer = Signer(settings.personal_data_key)
-    log = PostgresGatewayLog(settings.database_url(SANDBOX))
-    return with_gateway(lane, SandboxGateway(log, signer.public_key), signer, log.close)
+    ways = ways_of(settings, signer.public_key, zones)
+    return with_ways(lane, ways.by_channel, signer, ways.close)
 
 
 def with_gateway(
     lane: ActorKind, gateway: Gateway, signer: Signer, close: Callable[[], Awaitable[None]] | None = None
 ) -> ActorKind:
-    """The lane, with a gateway that its permits are used at."""
-    dispatcher = Dispatcher(gateway, signer)
+    """The lane, with one gateway for all its permits, and nobody who reads what it is given."""
+    return with_ways(lane, dict.fromkeys(read_lines(), Way(gateway)), signer, close)
+
+
+def with_ways(
+    lane: ActorKind, ways: Mapping[str, Way], signer: Signer, close: Callable[[], Awaitable[None]] | None = None
+) -> ActorKind:
+    """The lane, with what carries the messages of each channel."""
+    dispatcher = Dispatcher(ways, signer)
     errands: Mapping[type, Errand] = {
         outreach.ContactPermitted: dispatcher.send,
         outreach.ContactDoubted: dispatcher.look_up,
+        outreach.ContactRecalled: dispatcher.recall,
     }
     return replace(lane, errands=errands, let_go=close)
 

@@ -12,6 +12,7 @@ class ContactPermitted(Fact, frozen=True, kw_only=True, gc=False):
     """The rules allow a contact, its permit is reserved, and the provider is asked next.
 
     contact_id: also the permit's. idempotency_key: the same for every try of the step. tries: which one this is.
+    point: the id of the contact point in the debtor's profile, "" where no profile is held.
     """
 
     contact_id: str
@@ -26,6 +27,7 @@ class ContactPermitted(Fact, frozen=True, kw_only=True, gc=False):
     expires_at: datetime
     pack: str
     pack_version: str
+    point: str = ""
 
 
 class RuleRead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -87,6 +89,15 @@ class ContactDoubted(Fact, frozen=True, kw_only=True, gc=False):
     channel: str
     idempotency_key: str
     lookups: int
+
+
+class ContactRecalled(Fact, frozen=True, kw_only=True, gc=False):
+    """A stop came after a message was permitted: its provider is asked not to deliver it, if that can be had still."""
+
+    contact_id: str
+    channel: str
+    idempotency_key: str
+    reason: str
 
 
 class ContactMade(Fact, frozen=True, kw_only=True, gc=False):

@@ -120,7 +120,10 @@ class PaymentReversed(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class SealedContact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A contact point: all that decisions need is to be read, `value` with the debtor's data key only."""
+    """A contact point: all that decisions need is to be read, `value` with the debtor's data key only.
+
+    digest: stands for the value under the installation's index key, however it is written; "" where none was told.
+    """
 
     id: str
     kind: ContactKind
@@ -128,6 +131,7 @@ class SealedContact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     verified: bool
     source: ContactSource
     value: bytes
+    digest: str = ""
 
 
 class SealedProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -11,6 +11,7 @@ from shared.contracts.contacts import ContactDoubted as ContactDoubted
 from shared.contracts.contacts import ContactMade as ContactMade
 from shared.contracts.contacts import ContactNotMade as ContactNotMade
 from shared.contracts.contacts import ContactPermitted as ContactPermitted
+from shared.contracts.contacts import ContactRecalled as ContactRecalled
 from shared.contracts.contacts import ContactUnknown as ContactUnknown
 from shared.contracts.contacts import PermitGranted as PermitGranted
 from shared.contracts.contacts import RuleRead as RuleRead
@@ -289,6 +290,7 @@ FACTS: Mapping[str, type[Fact]] = {
     "outreach.permit-granted.v1": PermitGranted,
     "outreach.contact-denied.v1": ContactDenied,
     "outreach.contact-doubted.v1": ContactDoubted,
+    "outreach.contact-recalled.v1": ContactRecalled,
     "outreach.contact-made.v1": ContactMade,
     "outreach.contact-not-made.v1": ContactNotMade,
     "outreach.contact-unknown.v1": ContactUnknown,

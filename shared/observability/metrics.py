@@ -90,6 +90,16 @@ REEMISSIONS = _counter(
     "reemissions_total", "Times that facts were told again for a consumer with a gap.", "requests", "kind"
 )
 
+PROVIDER_CALLS = _counter(
+    "provider_calls_total", "Calls of providers of messages, by how they ended.", "calls", "provider", "outcome"
+)
+PROVIDER_CIRCUIT_STATE = _gauge(
+    "provider_circuit_state",
+    "Whether a provider is asked: 0 it is, 1 it is tried with one call, 2 it fails and is left alone.",
+    "state",
+    "provider",
+)
+
 # Who works.
 TAKEOVERS = _counter("takeovers_total", "Shards taken, at start or from another worker.", "shards", "kind")
 FENCED_WRITERS = _counter(

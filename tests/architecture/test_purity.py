@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WORLD = {
-    "aiokafka", "asyncio", "asyncpg", "httpx", "logging", "multiprocessing", "os", "random", "requests", "secrets",
-    "socket", "sqlalchemy", "structlog", "subprocess", "tempfile", "threading", "time", "urllib", "uuid",
+    "aiokafka", "aiosmtplib", "asyncio", "asyncpg", "httpx", "logging", "multiprocessing", "os", "random", "requests",
+    "secrets", "socket", "sqlalchemy", "structlog", "subprocess", "tempfile", "threading", "time", "urllib", "uuid",
 }  # fmt: skip
 CLOCKS = {"now", "today", "utcnow"}
 

@@ -59,9 +59,9 @@ def sending_after_the_call() -> Changes:
 def permit_reused() -> Changes:
     """A contact that was not made is tried again under the permit that it had."""
 
-    def not_made(state: DebtorPlans, failed: Contact, delivery: Delivery, now: Moment) -> Any:
-        if delivery is not Delivery.FAILED:
-            return real(state, failed, delivery, now)
+    def not_made(state: DebtorPlans, failed: Contact, heard: Heard, now: Moment) -> Any:
+        if heard.delivery is not Delivery.FAILED:
+            return real(state, failed, heard, now)
         again = replace(failed, state=ContactState.SENDING, reason="", ended_at=None)
         permitted = contacting.permitted(again)
         return reserving.kept(state, again, now.instant), (told(state, permitted),)

@@ -41,6 +41,10 @@ class Provider:
         """The first that was kept under a key."""
         return next((each for each in self.taken if each.key == key), None)
 
+    async def drop(self, key: str) -> bool:
+        """Whatever is taken has reached a person."""
+        return False
+
 
 @dataclass(frozen=True, eq=False)
 class SimulatedGateway:

@@ -16,6 +16,7 @@ from shared.profiles import ID_NUMBER, NAME, TABLE, column_of
 from shared.vault import Vault
 
 PHONE, IDENTITY = "phone", "id_number"
+_NUMBERS = frozenset({ContactKind.PHONE, ContactKind.MOBILE})
 _NUMBER_DIGITS = 10
 """A number is found with and without its country's code: by its last digits."""
 
@@ -77,12 +78,19 @@ class Sealer:
             time_zones=said.time_zones if isinstance(said, PartyProfile) else (),
             name=sealed(NAME, said.name),
             id_number=sealed(ID_NUMBER, said.id_number),
-            contacts=tuple(_sealed(name, each, sealed(column_of(name), each.value)) for name, each in contacts.items()),
+            contacts=tuple(
+                _sealed(name, each, sealed(column_of(name), each.value), self._point(each))
+                for name, each in contacts.items()
+            ),
         )
         return ProfileReceived(profile=profile, index=self._indexed(said, contacts.values()))
 
+    def _point(self, point: ContactPoint) -> str:
+        """What stands for a contact point, so that contacts with it can be counted by who may not read it."""
+        return self.index.digest(PHONE if point.kind in _NUMBERS else point.kind, point.value)
+
     def _indexed(self, said: AnyProfile, contacts: Iterable[ContactPoint]) -> tuple[Indexed, ...]:
-        numbers = [(PHONE, each.value) for each in contacts if each.kind in {ContactKind.PHONE, ContactKind.MOBILE}]
+        numbers = [(PHONE, each.value) for each in contacts if each.kind in _NUMBERS]
         found = {(kind, self.index.digest(kind, value)) for kind, value in (*numbers, (IDENTITY, said.id_number))}
         return tuple(Indexed(kind=kind, digest=digest) for kind, digest in sorted(found) if digest)
 
@@ -99,9 +107,15 @@ def _id(vault: Vault, point: ContactPoint) -> str:
     return vault.pseudonym(f"{point.owner}/{point.kind}", point.value)
 
 
-def _sealed(name: str, point: ContactPoint, value: bytes) -> SealedContact:
+def _sealed(name: str, point: ContactPoint, value: bytes, digest: str) -> SealedContact:
     return SealedContact(
-        id=name, kind=point.kind, owner=point.owner, verified=point.verified, source=point.source, value=value
+        id=name,
+        kind=point.kind,
+        owner=point.owner,
+        verified=point.verified,
+        source=point.source,
+        value=value,
+        digest=digest,
     )
 
 

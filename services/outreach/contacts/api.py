@@ -59,6 +59,8 @@ class ContactView(_View):
     provider_reference: str
     reason: str
     ended_at: datetime | None
+    point: str = Field(description="What stands for the contact point; empty where no profile was held.")
+    wording: str = Field(description="The text that was sent, its version and language; empty where none was.")
 
 
 class DenialView(_View):

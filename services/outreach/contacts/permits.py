@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 class Permit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Leave to make one contact, once, before it expires.
 
-    party: whom it is with. contact_point: by which way, as the profile names it, where that was said. held_by: who may
-    use it; nobody else may.
+    party: whom it is with. contact_point: by which way, as the profile names it, where that was said; point: what
+    stands for it under the index key, "" where none is bound. held_by: who may use it; nobody else may.
     """
 
     permit_id: str
@@ -34,6 +34,7 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     party: str = "debtor"
     contact_point: str = ""
     held_by: str = "outreach"
+    point: str = ""
 
 
 class NoPermitError(Exception):

@@ -1,15 +1,16 @@
 """What is asked of whoever carries messages, and how it answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """One contact to be made under one permit: `permit` is signed, and says what it is for and until when.
 
-    `key` is the same for every try of one step: a provider takes it once.
+    `key` is the same for every try of one step: a provider takes it once. From `expires_at` on nobody may take it.
+    What is said, and to whom, is empty for a gateway that reaches nobody, and shown nowhere.
     """
 
     key: str
@@ -20,6 +21,12 @@ class Message:
     template: str
     sent_at: datetime
     permit: str
+    expires_at: datetime | None = None
+    recipient: str = field(default="", repr=False)
+    sender: str = field(default="", repr=False)
+    subject: str = field(default="", repr=False)
+    text: str = field(default="", repr=False)
+    pdf: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,19 @@ class RefusedError(Exception):
 
 
 class NotTakenError(Exception):
-    """The provider has certainly not taken this message now; it may be tried again."""
+    """The provider has certainly not taken this message now; it may be tried again, after `seconds` if it says so."""
+
+    def __init__(self, reason: str, seconds: float = 0.0) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class PutOffError(Exception):
+    """Nobody was given this message, or asked about it, and nobody will be for about so many seconds."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
 
 
 class UnansweredError(Exception):
@@ -54,7 +73,15 @@ class Gateway(Protocol):
         """Whether a key is taken only once."""
 
     async def send(self, message: Message) -> Receipt:
-        """Take a message. Raises RefusedError, NotTakenError, UnansweredError."""
+        """Take a message. Raises RefusedError, NotTakenError, PutOffError, UnansweredError."""
 
     async def look_up(self, key: str) -> Receipt | None:
-        """What became of a message, None where it was never taken. Raises UnansweredError."""
+        """What became of a message, None where it was never taken. Raises PutOffError, UnansweredError."""
+
+
+@runtime_checkable
+class Pulling(Protocol):
+    """A provider that may let go of a message which it has taken and not delivered yet."""
+
+    async def pull(self, key: str) -> bool:
+        """Have a message not delivered; whether that is certain now. Raises PutOffError, UnansweredError."""

@@ -1,6 +1,6 @@
 """Reads how channels are worked, and joins that with the rules of contact by jurisdiction."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import msgspec
 from services.outreach.compliance.domain.words import Channel, Mode
 from services.outreach.compliance.store import shipped
 from services.outreach.contacts.domain.judging import Line, Rules
+from shared.carriers import CHANNELS
 from shared.data_files import Form, WrongDataError, read
 
 FILE = Path(__file__).parent / "channels.yaml"
@@ -37,7 +38,7 @@ def read_lines(file: Path = FILE) -> Mapping[str, Line]:
     return lines
 
 
-def rules_of(zones: Mapping[str, str]) -> Mapping[str, Rules]:
-    """What contacts are judged by, for each jurisdiction of which both rules and a zone are known."""
-    packs, lines = shipped(), read_lines()
+def rules_of(zones: Mapping[str, str], channels: Collection[str] = CHANNELS) -> Mapping[str, Rules]:
+    """What contacts by these channels are judged by, for each jurisdiction of which rules and a zone are known."""
+    packs, lines = shipped(), {name: line for name, line in read_lines().items() if name in channels}
     return {code: Rules(packs[code], zone, lines) for code, zone in zones.items() if code in packs}

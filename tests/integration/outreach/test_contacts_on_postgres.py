@@ -23,6 +23,7 @@ from shared.messaging.memory_log import MemoryLog
 from shared.messaging.postgres_store import PostgresStore
 from shared.messaging.turn import Turn
 from shared.messaging.worker import Worker
+from shared.service import ActorKind
 from shared.settings import SANDBOX
 from tests.conftest import BlankDatabase, DatabaseOf
 from tests.integration.outreach.rig import SETTINGS, Actor
@@ -45,10 +46,12 @@ NOTHING_CROSSED = {
 class Sending:
     """One worker of outreach's lanes, whose errands are done between its turns."""
 
-    def __init__(self, dsn: str, sandbox: str) -> None:
+    def __init__(self, dsn: str, sandbox: str, kind: ActorKind | None = None) -> None:
         self.dsn, self.sandbox = dsn, sandbox
         self.log = PostgresGatewayLog(sandbox)
-        kind = with_gateway(SERVICE.actors[0], SandboxGateway(self.log, SIGNER.public_key), SIGNER, self.log.close)
+        kind = kind or with_gateway(
+            SERVICE.actors[0], SandboxGateway(self.log, SIGNER.public_key), SIGNER, self.log.close
+        )
         self.store = PostgresStore(dsn, "lane")
         self.clock = VirtualClock(datetime(2026, 3, 1, 16, tzinfo=UTC))
         self.actor = Actor(kind, self.store)

@@ -41,13 +41,15 @@ class Provider:
     before: list[Exception] = field(default_factory=list)
     after: list[Exception] = field(default_factory=list)
     silent: bool = False
+    queues: bool = False
+    away: list[Exception] = field(default_factory=list)
     takes_once: bool = True
     log: MemoryGatewayLog = field(default_factory=MemoryGatewayLog)
     asked: list[str] = field(default_factory=list)
 
     @property
     def _sandbox(self) -> SandboxGateway:
-        return SandboxGateway(self.log, SIGNER.public_key)
+        return SandboxGateway(self.log, SIGNER.public_key, queues=self.queues)
 
     async def send(self, message: Message) -> Receipt:
         self.asked.append("send")
@@ -62,7 +64,14 @@ class Provider:
         self.asked.append("look up")
         if self.silent:
             raise UnansweredError
+        if self.away:
+            raise self.away.pop(0)
         return await self._sandbox.look_up(key)
+
+    async def pull(self, key: str) -> bool:
+        if self.away:
+            raise self.away.pop(0)
+        return await self._sandbox.pull(key)
 
 
 class Contacting(Play):
@@ -149,11 +158,11 @@ def test_the_permit_names_the_pack_and_every_rule_that_was_read(play: Contacting
 def test_at_night_a_message_waits_for_the_morning(play: Contacting) -> None:
     play.started(assigned=SMS)
     evening = datetime(2026, 3, 2, 15, tzinfo=UTC)  # 23:00 in China
-    due = _due(play)
+    due = due_of(play)
     play.now = Moment(evening, play.now.business_date, evening)
     said = play.until(evening + timedelta(hours=1))
     assert said == ["denied by CN-W1, CN-W2 until 2026-03-03 08:00:00+08:00"]
-    again = _due(play)
+    again = due_of(play)
     assert datetime(2026, 3, 3, 0, tzinfo=UTC) <= again < datetime(2026, 3, 3, 1, tzinfo=UTC)
     assert again > due
     assert play.until(again) == MADE
@@ -172,12 +181,12 @@ def test_the_fourth_talk_of_a_day_waits_for_the_next(play: Contacting) -> None:
 
 def test_a_lane_that_has_not_heard_the_bank_sends_nothing(play: Contacting) -> None:
     play.started(assigned=SMS)
-    due = _due(play)
+    due = due_of(play)
     play.now = Moment(due, play.now.business_date, due - timedelta(seconds=61))
     row = play.state.step_due[1, 1]
     play.state = replace(play.state, step_due={})
     assert play.tell(row) == []
-    assert (play.steps(), play.contacts, _due(play)) == ({1: "scheduled"}, [], due + timedelta(seconds=15))
+    assert (play.steps(), play.contacts, due_of(play)) == ({1: "scheduled"}, [], due + timedelta(seconds=15))
     play.now = Moment(due, play.now.business_date, due + timedelta(seconds=61))
     play.state = replace(play.state, step_due={})
     assert play.tell(row) == [], "its own clock lags behind what it has heard"
@@ -270,7 +279,7 @@ def test_a_provider_that_stays_silent_leaves_a_doubt_that_counts(play: Contactin
 def test_a_worker_that_dies_before_the_call_leaves_one_contact_to_be_made(play: Contacting, provider: Provider) -> None:
     play.started(assigned=SMS)
     play.dead = True
-    assert play.until(_due(play)) == ["ContactPermitted"]
+    assert play.until(due_of(play)) == ["ContactPermitted"]
     play.dead = False
     assert play.wait(days=1) == ["ContactDoubted", "ContactNotMade", *MADE]
     assert len(provider.log.taken) == 1
@@ -279,7 +288,7 @@ def test_a_worker_that_dies_before_the_call_leaves_one_contact_to_be_made(play: 
 def test_a_worker_that_was_frozen_past_its_permit_sends_nothing(play: Contacting, provider: Provider) -> None:
     play.started(assigned=SMS)
     play.dead = True
-    play.until(_due(play))
+    play.until(due_of(play))
     play.dead = False
     play.now = Moment(play.now.instant + timedelta(hours=14), play.now.business_date)  # wakes in the night
     [lost] = play.lost
@@ -292,8 +301,8 @@ def test_a_payment_while_a_message_is_being_sent_ends_the_plan_and_not_the_conta
 ) -> None:
     play.started(assigned=treatment("EARLY", (Channel.SMS, 0), (Channel.SMS, 5)))
     play.dead = True
-    play.until(_due(play))
-    assert play.tell(payment(), 2) == ["plan 1 stopped: payment posted, cancelled [2]"]
+    play.until(due_of(play))
+    assert play.tell(payment(), 2) == ["plan 1 stopped: payment posted, cancelled [2]", "ContactRecalled"]
     assert play.steps() == {1: "sending", 2: "cancelled"}
     play.dead = False
     assert play.wait(days=30) == ["ContactDoubted", "ContactNotMade", "step 1 failed: the provider does not know it"]
@@ -317,6 +326,6 @@ def test_a_contact_that_no_rule_counts_any_more_is_settled(play: Contacting) -> 
     assert [contact.settled for contact in play.state.contacts.values()] == [True, False]
 
 
-def _due(play: Play) -> datetime:
+def due_of(play: Play) -> datetime:
     [due] = [row.due_at for key, row in play.state.step_due.items() if key == (1, 1)]
     return due

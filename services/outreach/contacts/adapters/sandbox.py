@@ -45,6 +45,9 @@ class GatewayLog(Protocol):
     async def find(self, key: str) -> Taken | None:
         """What is kept under a key. Raises UnansweredError."""
 
+    async def drop(self, key: str) -> bool:
+        """Keep a message no longer; whether it was kept. Raises UnansweredError."""
+
 
 @dataclass(slots=True)
 class MemoryGatewayLog:
@@ -60,15 +63,23 @@ class MemoryGatewayLog:
         """What is kept under a key."""
         return self.taken.get(key)
 
+    async def drop(self, key: str) -> bool:
+        """Keep a message no longer."""
+        return self.taken.pop(key, None) is not None
+
 
 @dataclass(frozen=True, slots=True)
 class SandboxGateway:
-    """Takes what is permitted. `public_key` checks permits; `seed` decides how debtors answer."""
+    """Takes what is permitted. `public_key` checks permits; `seed` decides how debtors answer.
+
+    queues: whether messages wait for ever, so that they can be pulled; else each is delivered as it is taken.
+    """
 
     log: GatewayLog
     public_key: bytes
     seed: int = 1
     takes_once: bool = True
+    queues: bool = False
 
     async def send(self, message: Message) -> Receipt:
         """Take a message under its permit. Raises RefusedError, UnansweredError."""
@@ -98,6 +109,10 @@ class SandboxGateway:
         """What became of a message. Raises UnansweredError."""
         found = await self.log.find(key)
         return None if found is None else _receipt(found)
+
+    async def pull(self, key: str) -> bool:
+        """Let go of a message that waits. Raises UnansweredError."""
+        return self.queues and await self.log.drop(key)
 
 
 def outcome(seed: int, channel: str, key: str) -> str:

@@ -21,6 +21,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING key
 """
 FIND = "SELECT key, permit_id, debtor_id, channel, template, taken_at, outcome FROM taken WHERE key = $1"
 EVERY = "SELECT key, permit_id, debtor_id, channel, template, taken_at, outcome FROM taken ORDER BY taken_at, key"
+DROP = "DELETE FROM taken WHERE key = $1 RETURNING key"
 CONNECTIONS = 4
 
 
@@ -51,6 +52,13 @@ class PostgresGatewayLog:
         except DRIVER_ERRORS as error:
             raise UnansweredError from error
         return None if found is None else Taken(**found)
+
+    async def drop(self, key: str) -> bool:
+        """Keep a message no longer; whether it was kept. Raises UnansweredError."""
+        try:
+            return await (await self._opened()).fetchval(DROP, key) is not None
+        except DRIVER_ERRORS as error:
+            raise UnansweredError from error
 
     async def every(self) -> Sequence[Taken]:
         """All that was ever taken, in order."""

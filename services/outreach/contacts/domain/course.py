@@ -27,6 +27,8 @@ What nobody has reported by then is in doubt, and counts."""
 DOUBT = timedelta(seconds=30)
 """How long after its permit has expired a contact of which nothing was heard is looked up: clocks differ."""
 
+PULLED = "pulled back before it was delivered"
+
 MOST_LOOKUPS = 8
 MOST_TRIES = 5
 """So often is a provider asked what became of a contact, and a step tried that certainly reached nobody."""
@@ -38,11 +40,20 @@ Nor where it has heard what lies so far ahead of its own clock: by that clock, t
 
 LATER = timedelta(seconds=15)
 
+QUEUES = frozenset({"sms", "letter"})
+QUEUED = timedelta(days=1)
+"""By these channels, and for so long, may a message wait at a provider after it was taken."""
+
+SPREAD = 30
+"""Over how many seconds those come back that were put off together."""
+
 
 class Delivery(StrEnum):
     """What a provider says of a message, or of a key that it is asked about.
 
-    `refused` is for good, `failed` for now; in both, nobody was reached. `unanswered` says nothing.
+    `refused` is for good, `failed` for now; in both, nobody was reached. `unanswered` says nothing. With `put_off` a
+    message was not given to anybody, which is no try of its step; with `not_asked` nobody was asked what became of one.
+    `pulled` takes back what was accepted: it is not delivered any more.
     """
 
     ACCEPTED = "accepted"
@@ -50,6 +61,9 @@ class Delivery(StrEnum):
     FAILED = "failed"
     UNANSWERED = "unanswered"
     NOT_FOUND = "not_found"
+    PUT_OFF = "put_off"
+    NOT_ASKED = "not_asked"
+    PULLED = "pulled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,7 @@ class Wanted:
     by_hand: bool = False
     party: str = "debtor"
     contact_point: str = ""
+    point: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -108,6 +123,7 @@ def granted(wanted: Wanted, rules: Rules, verdict: Verdict, tries: int, instant:
         by_hand=wanted.by_hand,
         party=wanted.party,
         contact_point=wanted.contact_point,
+        point=wanted.point,
     )
 
 
@@ -144,12 +160,19 @@ def check_of(contact: Contact, lender_id: str, instant: datetime) -> ContactDue:
     return ContactDue(contact.contact_id, max(instant, contact.expires_at) + after, lender_id)
 
 
+def asked_later(contact: Contact) -> Contact:
+    """A contact of which nobody was asked what became of it: that look-up does not count."""
+    return replace(contact, lookups=max(0, contact.lookups - 1))
+
+
 def ended(
     contact: Contact, delivery: Delivery, outcome: str, reference: str, reason: str, instant: datetime
 ) -> Contact:
     """A contact as a provider's word leaves it; it stays as it is where that says nothing."""
     if delivery is Delivery.UNANSWERED:
         return contact
+    if delivery is Delivery.PUT_OFF:
+        contact = replace(contact, tries=contact.tries - 1)
     state = ContactState.MADE if delivery is Delivery.ACCEPTED else ContactState.NOT_MADE
     return replace(contact, state=state, outcome=outcome, provider_reference=reference, reason=reason, ended_at=instant)
 
@@ -172,6 +195,31 @@ def may_be_reported(contact: Contact) -> bool:
     """Whether a person may still say that it was made: a word that is late, or follows a stop, is true all the same."""
     revoked = contact.state is ContactState.NOT_MADE and contact.reason.startswith(REVOKED)
     return contact.by_hand and (revoked or contact.state in (ContactState.SENDING, ContactState.UNKNOWN))
+
+
+def recallable(contacts: Iterable[Contact], instant: datetime) -> list[Contact]:
+    """The contacts that may not have reached anybody yet."""
+    sent = (each for each in contacts if each.channel in QUEUES and not each.by_hand)
+    waiting = (each for each in sent if each.permitted_at > instant - QUEUED)
+    return [each for each in waiting if each.state in {ContactState.SENDING, ContactState.MADE}]
+
+
+def pulled(contact: Contact, instant: datetime) -> Contact:
+    """A contact whose message was taken back before it reached anybody."""
+    return replace(contact, state=ContactState.NOT_MADE, outcome="", reason=PULLED, ended_at=instant)
+
+
+def may_be_tried(contact: Contact, delivery: Delivery) -> bool:
+    """Whether another try may help a contact that was not made; one that was put off was no try."""
+    return delivery is Delivery.PUT_OFF or (delivery is not Delivery.REFUSED and contact.tries < MOST_TRIES)
+
+
+def pause_of(contact: Contact, delivery: Delivery, at_least: timedelta) -> timedelta:
+    """How long to wait with the next try; those put off together come back apart."""
+    if delivery is Delivery.PUT_OFF:
+        return at_least + timedelta(seconds=int(contact.idempotency_key[:8], 16) % SPREAD)
+    doubled: int = 2**contact.tries
+    return max(at_least, timedelta(minutes=1) * doubled)
 
 
 def in_doubt(contact: Contact, instant: datetime) -> Contact:

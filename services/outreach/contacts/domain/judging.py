@@ -16,7 +16,7 @@ REMEMBERED = timedelta(days=35)
 """How far back the rules may count; what is older is settled."""
 
 ON_FILE = "on file"
-"""The one point of a channel that is known, the bank's: counted as one number, which is never less strict."""
+"""The point of a channel where no profile is held, the bank's: a contact with it counts for every number."""
 
 
 OTHERS = frozenset({Party.CONTACT, Party.UNRELATED, Party.THIRD})
@@ -47,11 +47,15 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be judged. `attributes` are what is known of this contact alone, beside what holds of its line."""
+    """What is to be judged. `attributes` are what is known of this contact alone, beside what holds of its line.
+
+    point: stands for the contact point, "" for the one that the bank has on file.
+    """
 
     channel: str
     purpose: str
     party: str = Party.DEBTOR
+    point: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -69,8 +73,8 @@ NOTHING_STANDS = Standing()
 def judged(
     rules: Rules, asked: Asked, contacts: Iterable[Contact], at: datetime, standing: Standing = NOTHING_STANDS
 ) -> Verdict:
-    """The verdict on a contact now, after all that the ledger holds and all that stands."""
-    line, party = rules.lines[asked.channel], Party(asked.party)
+    """The verdict on a contact at a contact point now, after all that the ledger holds and all that stands."""
+    line, party, number = rules.lines[asked.channel], Party(asked.party), asked.point or ON_FILE
     wanted = compliance.Attempt(
         at=at,
         channel=line.channel,
@@ -78,19 +82,22 @@ def judged(
         person=_person(party),
         by=compliance.LENDER,
         mode=line.mode,
-        number=ON_FILE,
+        number=number,
         purpose=asked.purpose,
         zones=(rules.zone,),
         flags=standing.flags,
         optouts=frozenset(rules.lines[each].channel for each in standing.opt_outs if each in rules.lines),
         attributes={**line.attributes, **asked.attributes},
     )
-    history = [entry for contact in contacts for entry in _entries(rules, contact)]
+    history = [entry for contact in contacts for entry in _entries(rules, contact, number)]
     return evaluate(wanted, sorted(history, key=lambda entry: entry.second), rules.pack)
 
 
-def _entries(rules: Rules, contact: Contact) -> Iterator[compliance.Contact]:
-    """A contact as the rules count it; one that is not known to have ended counts as whatever weighs most."""
+def _entries(rules: Rules, contact: Contact, number: str) -> Iterator[compliance.Contact]:
+    """A contact as the rules count it; one that is not known to have ended counts as whatever weighs most.
+
+    One with a point that is not known may have been with the `number` that is asked about.
+    """
     if contact.state is ContactState.NOT_MADE:
         return
     line, party = rules.lines[contact.channel], Party(contact.party)
@@ -102,7 +109,7 @@ def _entries(rules: Rules, contact: Contact) -> Iterator[compliance.Contact]:
             outcome=outcome,
             party=party,
             person=_person(party),
-            number=ON_FILE,
+            number=(contact.point or number) if number != ON_FILE else ON_FILE,
             mode=line.mode,
         )
 

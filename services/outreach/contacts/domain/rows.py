@@ -34,6 +34,8 @@ class Contact:
     contact_id: also the permit's. tries: which try of its step this is. lookups: how often the provider was asked what
     became of it. settled: so old that no rule counts it any more. by_hand: a person makes it and says how it ended; no
     provider knows of it. plan_number: 0 where it belongs to no step. contact_point: as the profile names it, if known.
+    point: stands for it under the index key, "" for the one that the bank has on file. wording: the text that was sent,
+    its version and language.
     """
 
     contact_id: str
@@ -61,6 +63,8 @@ class Contact:
     by_hand: bool = False
     party: str = "debtor"
     contact_point: str = ""
+    point: str = ""
+    wording: str = ""
 
 
 @dataclass(frozen=True, slots=True)

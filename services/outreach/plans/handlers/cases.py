@@ -8,7 +8,7 @@ from typing import Any
 from services.outreach.plans.domain.course import StopReason, arranged, guard_of, stopped_by_case, without_visits
 from services.outreach.plans.domain.rows import CaseStatus, DebtorPlans, Guard
 from services.outreach.plans.handlers.revoking import revoked
-from services.outreach.plans.handlers.telling import Decision, stop_told
+from services.outreach.plans.handlers.telling import Decision, recalls_told, stop_told
 from shared.contracts import intake
 from shared.contracts.envelope import Event, Moment
 
@@ -78,4 +78,5 @@ def _stopped_by_case(state: DebtorPlans, event: Event[Any], reason: StopReason, 
         state = replace(state, guard=guard_of(state, event.lender_id))
     state, what = stopped_by_case(state, event.case_version, reason, now.instant)
     state, taken = revoked(without_visits(state, now.business_date), reason, now)
-    return arranged(state, now.instant), (*stop_told(state, what), *taken)
+    recalls = recalls_told(state, reason, now.instant)
+    return arranged(state, now.instant), (*stop_told(state, what), *taken, *recalls)

@@ -6,6 +6,7 @@ from services.outreach.contacts.domain import course
 from services.outreach.contacts.domain.course import Wanted
 from services.outreach.contacts.domain.judging import Rules
 from services.outreach.contacts.domain.rows import Denial
+from services.outreach.contacts.points import chosen
 from services.outreach.plans.domain.course import guard_of
 from services.outreach.plans.domain.rows import DebtorPlans, StepState
 from services.outreach.plans.handlers.contacting import LONGEST_WAIT
@@ -52,6 +53,7 @@ def _item(state: DebtorPlans, asked: ClaimWork | ReleaseWork) -> WorkItem:
 
 
 def _wanted(state: DebtorPlans, item: WorkItem, event: Event[ClaimWork]) -> Wanted:
+    point = chosen(state.profile, item.channel)
     return Wanted(
         contact_id=derived_id(event.id, "contact"),
         idempotency_key=course.idempotency_key(state.debtor_id, item.plan_number, item.step_number),
@@ -62,6 +64,8 @@ def _wanted(state: DebtorPlans, item: WorkItem, event: Event[ClaimWork]) -> Want
         asked_by=event.actor,
         case_version=guard_of(state, "").case_version,
         by_hand=True,
+        contact_point=point.id if point else "",
+        point=point.digest or point.id if point else "",
     )
 
 

@@ -10,15 +10,17 @@ from services.outreach.contacts.domain.course import Delivery, Wanted
 from services.outreach.contacts.domain.judging import Rules
 from services.outreach.contacts.domain.rows import Contact, ContactDue, ContactState, Denial
 from services.outreach.contacts.effects import Heard
+from services.outreach.contacts.points import chosen
 from services.outreach.outcomes.domain import asked_until
 from services.outreach.plans.domain.course import active_plan, guard_of, obstacle, postponed, with_step
-from services.outreach.plans.domain.rows import UNENDED, DebtorPlans, Step, StepState
+from services.outreach.plans.domain.rows import UNENDED, DebtorPlans, PlanState, Step, StepState
 from services.outreach.plans.handlers.reserving import denial_told, failing, judge_of, kept, not_made_told, reserved
 from services.outreach.plans.handlers.standing import has_bad_point
-from services.outreach.plans.handlers.telling import Decision, step_ended, told
+from services.outreach.plans.handlers.telling import Decision, recalled, step_ended, told
 from services.outreach.plans.handlers.working import done
 from shared.contracts import outreach
 from shared.contracts.envelope import Event, Moment, Told, derived_id
+from shared.contracts.intake import SealedContact
 
 LONGEST_WAIT = timedelta(days=30)
 """A step that the rules would allow only later than this is given up: it answers a case that has long changed."""
@@ -35,21 +37,29 @@ def contact(rules: Mapping[str, Rules], state: DebtorPlans, step: Step, cause: s
     """Judge a due step, and grant its permit or say why not. A lane that may not know of a payment waits."""
     if course.is_stale(now.heard, now.instant):
         return postponed(state, step, now.instant + course.LATER, "the lane has not heard the bank of late"), ()
-    judge = judge_of(rules, state, step.channel)
-    if isinstance(judge, str):
-        return step_ended(state, step, StepState.NOT_DISPATCHED, judge, now)
     later = asked_until(state.outcomes.values(), now.instant)
     if later is not None:
         return postponed(state, step, later, "another time was asked for"), ()
+    judge = judge_of(rules, state, step.channel)
+    if isinstance(judge, str):
+        return step_ended(state, step, StepState.NOT_DISPATCHED, judge, now)
+    return _with_a_point(judge, state, step, cause, now)
+
+
+def _with_a_point(judge: Rules, state: DebtorPlans, step: Step, cause: str, now: Moment) -> Decision:
+    """Judge a contact by the debtor's best contact point; where no profile is held, by the one that the bank has."""
     if has_bad_point(state, step.channel):
         return step_ended(state, step, StepState.NOT_DISPATCHED, WRONG_POINT, now)
-    state, found = reserved(judge, state, _wanted(state, step, derived_id(cause, "contact")), now)
+    point = chosen(state.profile, step.channel)
+    if point is None and state.profile is not None:
+        return step_ended(state, step, StepState.FAILED, f"nothing is on file to reach them by {step.channel}", now)
+    state, found = reserved(judge, state, _wanted(state, step, derived_id(cause, "contact"), point), now)
     if isinstance(found, Denial):
         return _denied(state, step, found, now)
     return with_step(state, step, StepState.SENDING, "", now.instant), (told(state, permitted(found)),)
 
 
-def _wanted(state: DebtorPlans, step: Step, contact_id: str) -> Wanted:
+def _wanted(state: DebtorPlans, step: Step, contact_id: str, point: SealedContact | None) -> Wanted:
     return Wanted(
         contact_id=contact_id,
         idempotency_key=course.idempotency_key(state.debtor_id, step.plan_number, step.step_number),
@@ -59,11 +69,13 @@ def _wanted(state: DebtorPlans, step: Step, contact_id: str) -> Wanted:
         template=step.template,
         asked_by=OUTREACH,
         case_version=guard_of(state, "").case_version,
+        contact_point=point.id if point else "",
+        point=point.digest or point.id if point else "",
     )
 
 
 def permitted(granted: Contact) -> outreach.ContactPermitted:
-    """A contact's permit, as it is told and then used."""
+    """A contact's permit, as it is told and then used; others are told what means nothing without the debtor's key."""
     return outreach.ContactPermitted(
         contact_id=granted.contact_id,
         plan_number=granted.plan_number,
@@ -77,6 +89,7 @@ def permitted(granted: Contact) -> outreach.ContactPermitted:
         expires_at=granted.expires_at,
         pack=granted.pack,
         pack_version=granted.pack_version,
+        point=granted.contact_point,
     )
 
 
@@ -98,15 +111,26 @@ def on_heard(state: DebtorPlans, event: Event[Heard], now: Moment) -> Decision:
     """End a contact as its provider says; one that has ended already stays as it is."""
     heard = event.data
     known = state.contacts.get(heard.contact_id)
-    if known is None or known.by_hand or known.state is not ContactState.SENDING:
+    if known is None or known.by_hand:
         return state, ()
+    if heard.delivery is Delivery.PULLED:
+        return _pulled(state, known, now)
+    if known.state is not ContactState.SENDING:
+        return state, ()
+    return _heard_while_sending(state, known, heard, now)
+
+
+def _heard_while_sending(state: DebtorPlans, known: Contact, heard: Heard, now: Moment) -> Decision:
     if heard.delivery is Delivery.NOT_FOUND and not heard.takes_once:
         return _doubtful(state, known, now)
+    if heard.delivery is Delivery.NOT_ASKED:
+        return kept(state, course.asked_later(known), now.instant + timedelta(seconds=heard.seconds)), ()
     after = course.ended(known, heard.delivery, heard.outcome, heard.reference, heard.reason, now.instant)
+    after = replace(after, wording=heard.wording or known.wording)
     if after.state is ContactState.MADE:
         return made(state, after, now)
     if after.state is ContactState.NOT_MADE:
-        return _not_made(kept(state, after, now.instant), after, heard.delivery, now)
+        return _not_made(kept(state, after, now.instant), after, heard, now)
     return state, ()
 
 
@@ -121,16 +145,38 @@ def made(state: DebtorPlans, over: Contact, now: Moment) -> Decision:
         provider_reference=over.provider_reference,
     )
     state = kept(state, over, now.instant)
-    return _ended(state, told(state, payload), over, StepState.DISPATCHED, over.outcome, now)
+    state, facts = _ended(state, told(state, payload), over, StepState.DISPATCHED, over.outcome, now)
+    return state, (*facts, *_too_late(state, over))
 
 
-def _not_made(state: DebtorPlans, failed: Contact, delivery: Delivery, now: Moment) -> Decision:
+def _too_late(state: DebtorPlans, over: Contact) -> tuple[Told, ...]:
+    """Have a message recalled that was taken only after its plan had been stopped."""
+    plan = state.plans.get(over.plan_number)
+    was_stopped = plan.state is PlanState.STOPPED if plan is not None else over.plan_number > 0
+    if not was_stopped or not course.recallable((over,), over.permitted_at):
+        return ()
+    return (told(state, recalled(over, "its plan was stopped")),)
+
+
+def _pulled(state: DebtorPlans, known: Contact, now: Moment) -> Decision:
+    """Note that a message was taken back: nobody was reached, and nothing counts. A step that has ended stays so."""
+    if known.state not in {ContactState.SENDING, ContactState.MADE}:
+        return state, ()
+    pulled = course.pulled(known, now.instant)
+    said = not_made_told(state, pulled)
+    state = kept(state, pulled, now.instant)
+    if known.state is ContactState.MADE:
+        return state, (said,)
+    return _ended(state, said, pulled, StepState.FAILED, pulled.reason, now)
+
+
+def _not_made(state: DebtorPlans, failed: Contact, heard: Heard, now: Moment) -> Decision:
     """Try the step again where that may help and it is still wanted; it is then judged anew."""
     said = not_made_told(state, failed)
     step, plan = state.steps.get((failed.plan_number, failed.step_number)), active_plan(state)
     wanted = plan is not None and plan.plan_number == failed.plan_number and not obstacle(state)
-    if step is not None and wanted and delivery is not Delivery.REFUSED and failed.tries < course.MOST_TRIES:
-        pause = timedelta(minutes=1) * 2**failed.tries
+    if step is not None and wanted and course.may_be_tried(failed, heard.delivery):
+        pause = course.pause_of(failed, heard.delivery, timedelta(seconds=heard.seconds))
         return postponed(state, step, now.instant + pause, failed.reason), (said,)
     return _ended(state, said, failed, StepState.FAILED, failed.reason, now)
 

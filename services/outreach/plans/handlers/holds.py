@@ -16,7 +16,7 @@ from services.outreach.plans.domain.course import (
 )
 from services.outreach.plans.domain.rows import DebtorPlans, Hold, HoldDue, HoldSource
 from services.outreach.plans.handlers.revoking import revoked
-from services.outreach.plans.handlers.telling import Decision, stop_told, told
+from services.outreach.plans.handlers.telling import Decision, recalls_told, stop_told, told
 from services.outreach.plans.store import quarantine_hold
 from shared.contracts import legal, outreach, quarantine
 from shared.contracts.envelope import Event, Moment, Told, derived_id
@@ -105,7 +105,8 @@ def _known(state: DebtorPlans, event: Event[Any]) -> DebtorPlans:
 def _held(state: DebtorPlans, hold: Hold, reason: StopReason, now: Moment, facts: Sequence[Told] = ()) -> Decision:
     state, what = stopped(held(state, hold), reason, now.instant)
     state, taken = revoked(without_visits(state, now.business_date), reason, now)
-    return arranged(state, now.instant), (*facts, *stop_told(state, what), *taken)
+    recalls = recalls_told(state, reason, now.instant)
+    return arranged(state, now.instant), (*facts, *stop_told(state, what), *taken, *recalls)
 
 
 def _lifted(state: DebtorPlans, hold_id: str, reason: str, by: str, now: Moment) -> Decision:

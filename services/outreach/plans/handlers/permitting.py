@@ -25,6 +25,7 @@ from services.outreach.plans.handlers.working import unclaimed
 from shared.contracts import outreach
 from shared.contracts.core_banking import ContactOwner, ContactSource
 from shared.contracts.envelope import Event, Moment, Told, derived_id
+from shared.contracts.intake import SealedContact
 from shared.profiles import NoSuchContactError, contact_of
 from shared.service import Rejected
 
@@ -42,6 +43,7 @@ def on_ask_permit(rules: Mapping[str, Rules], state: DebtorPlans, event: Event[A
     """Judge a contact that a person wants to make now, and grant its permit or say why not. Raises Rejected."""
     asked, contact_id = event.data, derived_id(event.id, "contact")
     judge = admitted(rules, state, asked.channel, now)
+    point = _point(state, asked)
     wanted = Wanted(
         contact_id=contact_id,
         idempotency_key=course.own_key(state.debtor_id, contact_id),
@@ -55,7 +57,8 @@ def on_ask_permit(rules: Mapping[str, Rules], state: DebtorPlans, event: Event[A
         by_hand=True,
         party=asked.party.value,
         contact_point=asked.contact_point,
-        attributes=_known_of(state, asked),
+        point=point.digest or point.id if point else "",
+        attributes=_known_of(asked, point),
     )
     state, found = reserved(judge, state, wanted, now)
     return state, (denial_told(state, found) if isinstance(found, Denial) else grant_told(state, found),)
@@ -100,24 +103,27 @@ def grant_told(state: DebtorPlans, granted: Contact) -> Told:
     return told(state, payload)
 
 
-def _known_of(state: DebtorPlans, asked: AskPermit) -> Mapping[str, Any]:
+def _known_of(asked: AskPermit, point: SealedContact | None) -> Mapping[str, Any]:
     """What rules may ask of this contact alone: where its number is from is the bank's word and never the caller's."""
     known: dict[str, Any] = {}
-    if asked.contact_point:
-        known["given_by_debtor"] = _source(state, asked) is ContactSource.DEBTOR
+    if point is not None:
+        known["given_by_debtor"] = point.source is ContactSource.DEBTOR
     if asked.party in OTHERS and not asked.content:
         raise Rejected("say what is to be said to somebody who owes nothing", field="content")
     return {**known, "content": [each.value for each in asked.content]} if asked.content else known
 
 
-def _source(state: DebtorPlans, asked: AskPermit) -> ContactSource:
+def _point(state: DebtorPlans, asked: AskPermit) -> SealedContact | None:
+    """The contact point that is asked for, None where none is named. Raises Rejected for another party's."""
+    if not asked.contact_point:
+        return None
     try:
         point = contact_of(state.profile, asked.contact_point)
     except NoSuchContactError as error:
         raise Rejected(str(error), field="contact_point") from None
     if point.owner is not _OWNERS.get(asked.party, ContactOwner.CONTACT):
         raise Rejected("this contact point is not that party's", field="party")
-    return point.source
+    return point
 
 
 def on_give_back(state: DebtorPlans, event: Event[GiveBack], now: Moment) -> Decision:

@@ -20,15 +20,15 @@ def judge_of(rules: Mapping[str, Rules], state: DebtorPlans, channel: str) -> Ru
     """What contacts with this debtor are judged by; why nothing is known of them where that is so."""
     jurisdiction = guard_of(state, "").jurisdiction
     judge = rules.get(jurisdiction)
-    if judge is None or channel not in judge.lines:
+    if judge is None:
         return f"no rules of contact are known for {channel} in jurisdiction {jurisdiction}"
-    return judge
+    return judge if channel in judge.lines else f"nobody is contacted by {channel} here"
 
 
 def reserved(rules: Rules, state: DebtorPlans, wanted: Wanted, now: Moment) -> tuple[DebtorPlans, Contact | Denial]:
     """Judge a contact after all that is in the ledger, and keep its permit there, or why there is none."""
     state = replace(state, contacts=course.without_old(state.contacts, now.instant))
-    asked = Asked(wanted.channel, wanted.purpose, wanted.party, wanted.attributes)
+    asked = Asked(wanted.channel, wanted.purpose, wanted.party, wanted.point, wanted.attributes)
     verdict = judged(rules, asked, state.contacts.values(), now.instant, standing_of(state))
     if not verdict.allowed:
         denial = course.denied(wanted, rules, verdict, now.instant)

@@ -1,8 +1,11 @@
 """How what was decided about a debtor is told."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeAlias
 
+from services.outreach.contacts.domain import course
+from services.outreach.contacts.domain.rows import Contact
 from services.outreach.plans.domain.course import Stopped, guard_of, with_step
 from services.outreach.plans.domain.rows import DebtorPlans, Step, StepState
 from shared.contracts import outreach, segmentation
@@ -18,6 +21,21 @@ def stop_told(state: DebtorPlans, what: Stopped | None) -> tuple[Told, ...]:
         return ()
     payload = outreach.PlanStopped(plan_number=what.plan_number, reason=what.reason, cancelled=what.cancelled)
     return (told(state, payload),)
+
+
+def recalls_told(state: DebtorPlans, reason: str, instant: datetime) -> tuple[Told, ...]:
+    """That messages which may not have reached anybody yet are to be held back, for a stop."""
+    return tuple(told(state, recalled(each, reason)) for each in course.recallable(state.contacts.values(), instant))
+
+
+def recalled(contact: Contact, reason: str) -> outreach.ContactRecalled:
+    """That a provider is to be asked not to deliver a message."""
+    return outreach.ContactRecalled(
+        contact_id=contact.contact_id,
+        channel=contact.channel,
+        idempotency_key=contact.idempotency_key,
+        reason=reason,
+    )
 
 
 def told(state: DebtorPlans, payload: Fact, case_version: int | None = None) -> Told:

@@ -1,0 +1,95 @@
+"""A provider behind its circuit breaker and its pace."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from services.outreach.contacts.ports import (
+    Gateway,
+    Message,
+    NotTakenError,
+    Pulling,
+    PutOffError,
+    Receipt,
+    RefusedError,
+    UnansweredError,
+)
+from services.outreach.sending.breaker import Breaker, Circuit
+from services.outreach.sending.pacing import Pacer
+from shared.observability.metrics import PROVIDER_CALLS, PROVIDER_CIRCUIT_STATE
+
+SERVICE = "outreach"
+
+_WORDS = {RefusedError: "refused", NotTakenError: "not_taken", UnansweredError: "unanswered"}
+
+AnswerT = TypeVar("AnswerT")
+
+
+def shown_as(provider: str) -> Callable[[Circuit], None]:
+    """Shows the circuit of a provider as a metric."""
+    gauge = PROVIDER_CIRCUIT_STATE.labels(SERVICE, provider)
+    gauge.set(Circuit.CLOSED)
+    return gauge.set
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedGateway:
+    """One channel of a provider; the breaker is that of all its channels."""
+
+    provider: str
+    gateway: Gateway
+    breaker: Breaker
+    pacer: Pacer | None
+    now: Callable[[], datetime]
+
+    @property
+    def takes_once(self) -> bool:
+        """As the provider does."""
+        return self.gateway.takes_once
+
+    async def send(self, message: Message) -> Receipt:
+        """Have the provider take a message before its permit expires; nobody is asked later."""
+        self.breaker.check()  # spares the tokens where the provider would not be asked anyway
+        if self.pacer is not None:
+            await self.pacer.turn(self._left(message))
+        if self._left(message) <= 0:
+            raise PutOffError("the permit has expired", 0.0)
+        return await self._asked(lambda: self._in_time(message))
+
+    async def look_up(self, key: str) -> Receipt | None:
+        """Ask what became of a message."""
+        return await self._asked(lambda: self.gateway.look_up(key))
+
+    async def pull(self, key: str) -> bool:
+        """Have a message not delivered, where the provider can do that."""
+        if not isinstance(self.gateway, Pulling):
+            return False
+        pulling = self.gateway
+        return await self._asked(lambda: pulling.pull(key))
+
+    def _left(self, message: Message) -> float:
+        return 0.0 if message.expires_at is None else (message.expires_at - self.now()).total_seconds()
+
+    async def _in_time(self, message: Message) -> Receipt:
+        left = self._left(message)
+        try:
+            async with asyncio.timeout(left):
+                return await self.gateway.send(message)
+        except TimeoutError:
+            raise UnansweredError from None
+
+    async def _asked(self, call: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
+        """Whatever ends a call otherwise, its being cancelled too, counts as a failure of the provider."""
+        ticket, word = self.breaker.admit(), "failed"
+        try:
+            answer = await call()
+            word = "answered"
+        except (RefusedError, NotTakenError, UnansweredError) as error:
+            word = _WORDS[type(error)]
+            raise
+        finally:
+            self.breaker.ended(ticket, well=word in {"answered", "refused"})
+            PROVIDER_CALLS.labels(SERVICE, self.provider, word).inc()
+        return answer
