@@ -17,6 +17,7 @@ from services.outreach.outcomes.handlers.saying import ENDINGS
 from services.outreach.plans.commands import ReleaseHold
 from services.outreach.plans.handlers.standing import standing_of
 from shared.contracts import intake, outreach
+from shared.contracts.core_banking import ContactKind, ContactOwner, ContactSource
 from shared.contracts.outreach import Ability, DelinquencyCause, MatterKind, OutcomeResult
 from shared.contracts.segmentation import Channel
 from shared.service import Rejected
@@ -148,10 +149,16 @@ def test_an_opt_out_names_other_channels_than_that_of_the_contact() -> None:
 
 
 def profile(version: int) -> intake.ProfileChanged:
+    points = tuple(
+        intake.SealedContact(
+            id=kind, kind=kind, owner=ContactOwner.DEBTOR, verified=True, source=ContactSource.BANK, value=b""
+        )
+        for kind in (ContactKind.MOBILE, ContactKind.ADDRESS)
+    )
     return intake.ProfileChanged(
         version=version,
         profile=intake.SealedProfile(
-            key_id="k", updated_at=MIDNIGHT, language="zh", time_zones=(), name=b"", id_number=b"", contacts=()
+            key_id="k", updated_at=MIDNIGHT, language="zh", time_zones=(), name=b"", id_number=b"", contacts=points
         ),
     )
 
