@@ -22,9 +22,9 @@ from services.outreach.matters import handlers as matters
 from services.outreach.matters.commands import RaiseMatter, ResolveMatter
 from services.outreach.matters.domain import MatterDue
 from services.outreach.matters.store import read_deadlines
-from services.outreach.outcomes.commands import RecordOutcome
+from services.outreach.outcomes.commands import OpenChannel, RecordOutcome
 from services.outreach.outcomes.handlers.recording import Practice
-from services.outreach.outcomes.handlers.saying import on_record
+from services.outreach.outcomes.handlers.saying import on_open, on_record
 from services.outreach.plans.commands import PlaceHold, ReleaseHold
 from services.outreach.plans.domain.rows import HoldDue, PlanDue, StepDue
 from services.outreach.plans.domain.window import Window
@@ -118,6 +118,7 @@ def _following(practice: Practice) -> Mapping[type, Handler]:
     """What follows from contacts, by what the house goes by."""
     return {
         RecordOutcome: partial(on_record, practice),
+        OpenChannel: on_open,
         PromiseDue: promises.on_due,
         RaiseMatter: partial(matters.on_raise, practice.deadlines),
         ResolveMatter: matters.on_resolve,
@@ -129,6 +130,7 @@ COMMANDS: Mapping[str, type] = {
     "place-hold": PlaceHold,
     "release-hold": ReleaseHold,
     "record-outcome": RecordOutcome,
+    "open-channel": OpenChannel,
     "raise-matter": RaiseMatter,
     "resolve-matter": ResolveMatter,
 }
