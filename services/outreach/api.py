@@ -14,6 +14,7 @@ from services.outreach.contacts.permits import Signer
 from services.outreach.matters.api import MatterView
 from services.outreach.matters.api import add_routes as add_matters
 from services.outreach.matters.store import MATTERS_OF
+from services.outreach.outcomes.api import BAD_POINTS, OPT_OUTS, BadPointView, OptOutView
 from services.outreach.outcomes.api import add_routes as add_outcomes
 from services.outreach.permits.api import add_routes as add_permits
 from services.outreach.plans import commands, store
@@ -123,6 +124,8 @@ class DebtorView(_View):
     holds: list[HoldView]
     promises: list[PromiseView]
     matters: list[MatterView]
+    opt_outs: list[OptOutView]
+    bad_points: list[BadPointView]
 
 
 class VisitView(_View):
@@ -209,6 +212,8 @@ async def read_debtor(debtor_id: DebtorId, connection: Connection) -> DebtorView
         holds=[HoldView.model_validate(hold) for hold in holds],
         promises=[PromiseView.model_validate(each) for each in (await connection.execute(PROMISES, key)).all()],
         matters=[MatterView.model_validate(each) for each in (await connection.execute(MATTERS_OF, key)).all()],
+        opt_outs=[OptOutView.model_validate(each) for each in (await connection.execute(OPT_OUTS, key)).all()],
+        bad_points=[BadPointView.model_validate(each) for each in (await connection.execute(BAD_POINTS, key)).all()],
     )
 
 

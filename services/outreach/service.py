@@ -20,9 +20,9 @@ from services.outreach.matters import handlers as matters
 from services.outreach.matters.commands import RaiseMatter, ResolveMatter
 from services.outreach.matters.domain import MatterDue
 from services.outreach.matters.store import read_deadlines
-from services.outreach.outcomes.commands import RecordOutcome
+from services.outreach.outcomes.commands import OpenChannel, RecordOutcome
 from services.outreach.outcomes.handlers.recording import Practice
-from services.outreach.outcomes.handlers.saying import on_record
+from services.outreach.outcomes.handlers.saying import on_open, on_record
 from services.outreach.permits.commands import AskPermit, GiveBack
 from services.outreach.plans.commands import PlaceHold, ReleaseHold
 from services.outreach.plans.domain.rows import HoldDue, PlanDue, StepDue
@@ -50,6 +50,7 @@ COMMANDS: Mapping[str, type] = {
     "claim-work": ClaimWork,
     "release-work": ReleaseWork,
     "record-outcome": RecordOutcome,
+    "open-channel": OpenChannel,
     "raise-matter": RaiseMatter,
     "resolve-matter": ResolveMatter,
 }
@@ -171,6 +172,7 @@ def _following(practice: Practice) -> Mapping[type, Handler]:
     """What follows from contacts, by what the house goes by."""
     return {
         RecordOutcome: partial(on_record, practice),
+        OpenChannel: on_open,
         PromiseDue: promises.on_due,
         RaiseMatter: partial(matters.on_raise, practice.deadlines),
         ResolveMatter: matters.on_resolve,

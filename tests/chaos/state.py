@@ -237,7 +237,11 @@ INVARIANTS = (
         19,
         "nobody works on a debtor who owes nothing or is on hold",
         (
-            holds("outreach", "plans run and are due for open cases without a hold only", "debtor_guard"),
+            holds(
+                "outreach",
+                "plans run and are due for open cases without a hold or a promise that stands only",
+                "debtor_guard",
+            ),
             holds("outreach", "only running plans have steps to come", "plan_step"),
             holds("legal", "matters stand against open cases only", "case_copy"),
             holds_are_wanted,

@@ -93,12 +93,13 @@ OF_ONE_SERVICE = {
     ("outreach", "at most one plan runs"): """
         SELECT debtor_id FROM plan WHERE state = 'active' GROUP BY 1 HAVING count(*) > 1
     """,
-    ("outreach", "plans run and are due for open cases without a hold only"): """
+    ("outreach", "plans run and are due for open cases without a hold or a promise that stands only"): """
         SELECT debtor_id FROM (
             SELECT debtor_id FROM plan WHERE state = 'active' UNION SELECT debtor_id FROM plan_due
         ) AS worked LEFT JOIN debtor_guard USING (debtor_id)
         WHERE status IS DISTINCT FROM 'open'
             OR EXISTS (SELECT FROM hold WHERE hold.debtor_id = worked.debtor_id AND NOT released)
+            OR EXISTS (SELECT FROM promise WHERE promise.debtor_id = worked.debtor_id AND promise.state = 'standing')
     """,
     ("outreach", "a plan is due where a treatment asks for one"): """
         SELECT debtor_id FROM plan_due LEFT JOIN treatment USING (debtor_id)

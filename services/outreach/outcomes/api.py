@@ -1,10 +1,11 @@
 """What came of a contact, over HTTP."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import text
 
 from services.outreach.asking import Staff, ask, fact
 from services.outreach.matters.api import LoanId
@@ -63,9 +64,44 @@ class OutcomeAnswer(BaseModel):
     stopped_plan: int | None = None
 
 
+class ChannelAnswer(BaseModel):
+    """The channel that is open again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    channel: Channel
+
+
+class OptOutView(BaseModel):
+    """A channel by which the person does not want to be reached."""
+
+    model_config = ConfigDict(extra="ignore", from_attributes=True)
+
+    channel: Channel
+    since: datetime
+    contact_id: str
+    recorded_by: str
+
+
+class BadPointView(BaseModel):
+    """A contact point (`number`, `email` or `address`) that led to somebody else, of that version of the profile."""
+
+    model_config = ConfigDict(extra="ignore", from_attributes=True)
+
+    point: str
+    profile_version: int
+    since: datetime
+    contact_id: str
+
+
+OPT_OUTS = text("SELECT * FROM opt_out WHERE debtor_id = :debtor_id ORDER BY channel")
+BAD_POINTS = text("SELECT * FROM bad_point WHERE debtor_id = :debtor_id ORDER BY point")
+
+
 def add_routes(router: APIRouter) -> None:
     """Add outcomes to the routes about debtors."""
     router.add_api_route("/debtors/{debtor_id}/contacts/{contact_id}/outcome", say_outcome, methods=["POST"])
+    router.add_api_route("/debtors/{debtor_id}/opt-outs/{channel}/withdraw", open_channel, methods=["POST"])
 
 
 async def say_outcome(
@@ -90,6 +126,15 @@ async def say_outcome(
         due_on=matter.get("due_on"),
         stopped_plan=fact(answer, "outreach.plan-stopped.v1").get("plan_number"),
     )
+
+
+async def open_channel(
+    debtor_id: DebtorId, channel: Channel, desk: Commands, key: IdempotencyKey, staff: Staff, connection: Connection
+) -> ChannelAnswer:
+    """Let the person be reached again by a channel that they had opted out of, because they ask for it."""
+    wanted = commands.OpenChannel(channel=channel)
+    await ask(desk, connection, debtor_id=debtor_id, name="open-channel", body=wanted, key=key, by=staff)
+    return ChannelAnswer(channel=channel)
 
 
 def _command(contact_id: str, body: SayOutcome) -> commands.RecordOutcome:

@@ -18,6 +18,12 @@ class PromiseSaid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     promised_on: date
 
 
+class OpenChannel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The person wants to be reached by a channel again that they had opted out of."""
+
+    channel: Channel
+
+
 class RecordOutcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What came of a contact; "unknown" teaches nothing. Opting out is of its own channel unless others are named."""
 

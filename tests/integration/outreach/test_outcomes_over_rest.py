@@ -155,6 +155,12 @@ def iso(instant: Any) -> str:
     return str(instant.isoformat().replace("+00:00", "Z"))
 
 
+async def test_a_wrong_number_is_shown(desk: Desk) -> None:
+    await desk.says(await desk.outcome_of("phone"), {"result": "wrong_number"})
+    [bad] = (await desk.reads())["bad_points"]
+    assert (bad["point"], bad["profile_version"]) == ("number", 0)
+
+
 async def test_matters_are_listed_page_by_page(desk: Desk) -> None:
     for kind in ("dispute", "hardship"):
         await desk.says("/matters", {"kind": kind, "loan_id": "loan-1"}, status=201)
@@ -172,6 +178,10 @@ async def test_an_opt_out_denies_the_next_message_with_its_rule(desk: Desk) -> N
     for day in range(1, 11):
         await books_reach(desk.sending, day)
         await desk.sending.wait(days=1)
+    [closed] = (await desk.reads())["opt_outs"]
+    assert (closed["channel"], closed["recorded_by"]) == ("letter", "operator/demo operator")
+    await desk.says("/opt-outs/letter/withdraw", {})
+    assert (await desk.reads())["opt_outs"] == []
     denials = (await desk.reads("/contacts"))["denials"]
     assert [(each["channel"], [rule["rule"] for rule in each["rules"]]) for each in denials] == [("letter", ["CN-H2"])]
 
@@ -182,6 +192,8 @@ async def test_an_opt_out_denies_the_next_message_with_its_rule(desk: Desk) -> N
         pytest.param("/contacts/x/outcome", {"result": "charmed"}, 422, "result", id="a result that nobody knows"),
         pytest.param("/contacts/x/outcome", {"result": "refused"}, 409, "contact_id", id="a contact that is not hers"),
         pytest.param("/contacts/x/outcome", {"result": "refused", "note": "said"}, 422, "note", id="free text"),
+        pytest.param("/opt-outs/sms/withdraw", {}, 409, "channel", id="a channel that is open"),
+        pytest.param("/opt-outs/drum/withdraw", {}, 422, "channel", id="a channel that nobody knows"),
         pytest.param("/matters", {"kind": "grudge"}, 422, "kind", id="a kind that nobody knows"),
         pytest.param("/matters", {"kind": "dispute", "loan_id": "a b"}, 422, "loan_id", id="a loan that cannot be"),
         pytest.param("/matters/x/resolve", {"reason": "over"}, 409, "matter_id", id="a matter that is not hers"),

@@ -10,7 +10,7 @@ from services.outreach.contacts.domain.judging import Asked, judged
 from services.outreach.contacts.domain.rows import ContactDue, ContactState
 from services.outreach.contacts.store import rules_of
 from services.outreach.matters.commands import RaiseMatter, ResolveMatter
-from services.outreach.outcomes.commands import PromiseSaid, RecordOutcome
+from services.outreach.outcomes.commands import OpenChannel, PromiseSaid, RecordOutcome
 from services.outreach.outcomes.domain import Result, Said
 from services.outreach.outcomes.handlers.recording import Practice, recorded
 from services.outreach.outcomes.handlers.saying import ENDINGS
@@ -146,6 +146,16 @@ def test_an_opt_out_names_other_channels_than_that_of_the_contact() -> None:
     play.tell(outcome(R.OPTED_OUT, first(play), opts_out_of=closed), actor=ANNA)
     play.wait(days=10)
     assert play.steps() == {1: "dispatched", 2: "dispatched", 3: "denied", 4: "not_dispatched"}
+
+
+def test_who_asks_for_it_is_reached_by_the_channel_again() -> None:
+    play = called((Channel.SMS, 0), (Channel.SMS, 3))
+    play.tell(outcome(R.OPTED_OUT, first(play)), actor=ANNA)
+    assert play.tell(OpenChannel(channel=Channel.SMS), actor=ANNA) == []
+    play.wait(days=5)
+    assert play.steps()[2] == "dispatched"
+    with pytest.raises(Rejected, match="channel: the person has not opted out of it"):
+        play.tell(OpenChannel(channel=Channel.SMS), actor=ANNA)
 
 
 def profile(version: int) -> intake.ProfileChanged:

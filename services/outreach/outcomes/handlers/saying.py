@@ -1,11 +1,12 @@
 """What staff say of a contact."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from services.outreach.compliance.domain.words import Outcome as Ending
 from services.outreach.contacts.domain.course import may_be_reported
 from services.outreach.contacts.domain.rows import Contact, ContactState
-from services.outreach.outcomes.commands import PromiseSaid, RecordOutcome
+from services.outreach.outcomes.commands import OpenChannel, PromiseSaid, RecordOutcome
 from services.outreach.outcomes.domain import Result, Said, SaidPromise
 from services.outreach.outcomes.handlers.recording import Practice, recorded
 from services.outreach.plans.domain.rows import Channel, DebtorPlans
@@ -38,6 +39,14 @@ def on_record(practice: Practice, state: DebtorPlans, event: Event[RecordOutcome
     state, ending = _ended(state, contact, said, now)
     state, facts = recorded(practice, state, state.contacts[contact.contact_id], said, event.actor, now)
     return state, (*ending, *facts)
+
+
+def on_open(state: DebtorPlans, event: Event[OpenChannel], now: Moment) -> Decision:  # noqa: ARG001  # nothing is told
+    """Reach the person by a channel again. Raises Rejected for one that they have not opted out of."""
+    opened = event.data.channel
+    if opened not in state.opt_outs:
+        raise Rejected("the person has not opted out of it", field="channel")
+    return replace(state, opt_outs={key: each for key, each in state.opt_outs.items() if key != opened}), ()
 
 
 def _ended(state: DebtorPlans, contact: Contact, said: Said, now: Moment) -> Decision:
