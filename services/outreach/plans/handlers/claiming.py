@@ -40,7 +40,7 @@ def on_release_work(state: DebtorPlans, event: Event[ReleaseWork], now: Moment) 
     """Have claimed work wait again, and give its permit back unused. Raises Rejected."""
     item = _item(state, event.data)
     permit = state.contacts.get(item.contact_id)
-    if item.state is not WorkState.CLAIMED or permit is None:
+    if permit is None:
         raise Rejected("nobody has it", field="step")
     return given_back(state, permit, event.actor, now)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from services.outreach.contacts.domain import course
 from services.outreach.contacts.domain.rows import Contact, ContactState
-from services.outreach.plans.domain.rows import QUEUED, DebtorPlans, StepKey
+from services.outreach.plans.domain.rows import DebtorPlans
 from services.outreach.plans.handlers.reserving import kept, not_made_told
 from services.outreach.plans.handlers.telling import Decision
 from services.outreach.work import domain as work
@@ -14,16 +14,14 @@ from shared.contracts.envelope import Moment
 
 
 def revoked(state: DebtorPlans, reason: str, now: Moment) -> Decision:
-    """Take back every permit that a person holds, and withdraw the work whose step is cancelled."""
-    state, _ = _without_cancelled(state, reason, now)
-    return _taken_back(state, unused(state), reason, now)
+    """Take back every permit that a person holds, and withdraw all work."""
+    return _taken_back(_without_work(state, reason, now), unused(state), reason, now)
 
 
 def withdrawn(state: DebtorPlans, reason: str, now: Moment) -> Decision:
-    """Withdraw the work whose step is cancelled, with its permits; what people do beside the plan goes on."""
-    state, cancelled = _without_cancelled(state, reason, now)
-    held = [contact for contact in unused(state) if (contact.plan_number, contact.step_number) in cancelled]
-    return _taken_back(state, held, reason, now)
+    """Withdraw all work with the permits for it; what people do beside the plan goes on."""
+    held = [contact for contact in unused(state) if contact.plan_number]
+    return _taken_back(_without_work(state, reason, now), held, reason, now)
 
 
 def unused(state: DebtorPlans) -> list[Contact]:
@@ -31,19 +29,14 @@ def unused(state: DebtorPlans) -> list[Contact]:
     return [each for each in state.contacts.values() if each.by_hand and each.state is ContactState.SENDING]
 
 
-def _without_cancelled(state: DebtorPlans, reason: str, now: Moment) -> tuple[DebtorPlans, frozenset[StepKey]]:
-    cancelled = frozenset(
-        key for key, item in state.work_items.items() if not item.settled and not _is_queued(state, key)
-    )
-    ended = {
-        key: work.ended(state.work_items[key], WorkState.WITHDRAWN, reason, now.instant) for key in sorted(cancelled)
+def _without_work(state: DebtorPlans, reason: str, now: Moment) -> DebtorPlans:
+    """All work is of the plan that runs, which has been stopped."""
+    gone = {
+        key: work.ended(item, WorkState.WITHDRAWN, reason, now.instant)
+        for key, item in state.work_items.items()
+        if not item.settled
     }
-    return replace(state, work_items={**state.work_items, **ended}) if ended else state, cancelled
-
-
-def _is_queued(state: DebtorPlans, key: StepKey) -> bool:
-    step = state.steps.get(key)
-    return step is not None and step.state in QUEUED
+    return replace(state, work_items={**state.work_items, **gone}) if gone else state
 
 
 def _taken_back(state: DebtorPlans, permits: Iterable[Contact], reason: str, now: Moment) -> Decision:
