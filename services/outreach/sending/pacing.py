@@ -89,7 +89,7 @@ class Pacer:
     async def _has_begun(self, token: _Token) -> bool:
         """Wait for a token to begin; it has lapsed where this process was held up meanwhile."""
         while (left := token.begins - self.now()) > 0:
-            await self.sleep(left)
+            await self.sleep(max(left, 1 / _MICROSECOND))  # what is less may be lost in a clock's rounding
         return self.now() < token.lapses
 
     async def _token(self, until: float) -> _Token:

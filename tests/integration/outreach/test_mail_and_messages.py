@@ -242,9 +242,8 @@ async def test_a_number_is_given_without_what_people_write_between_its_digits(wr
     provider = SmsProvider()
     async with sms_service(provider) as gateway:
         await gateway.send(message("sms", recipient=written))
-        assert (
-            await said(gateway, "sms", recipient="call me") == "RefusedError: the contact point is no telephone number"
-        )
+        refused = await said(gateway, "sms", recipient="call me")
+        assert refused == "RefusedError: the contact point is no telephone number"
     assert [each["to"] for each in provider.messages.values()] == [given]
 
 

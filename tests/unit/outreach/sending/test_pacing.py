@@ -120,7 +120,7 @@ LATE_AND_THEN_IN_TIME = {
 }
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(worlds())
 @example(LATE_AND_THEN_IN_TIME)
 def test_no_window_sees_more_calls_than_it_may(world: dict[str, Any]) -> None:
