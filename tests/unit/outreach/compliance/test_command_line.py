@@ -79,7 +79,22 @@ def test_every_vector_of_china_is_answered(capsys: pytest.CaptureFixture[str]) -
             id="an unknown outcome",
         ),
         pytest.param({**GOOD, "hist": ["x"]}, "hist[0]: not an object", id="an entry that is none"),
-        pytest.param({"id": "good", "fn": "cn_limitation"}, "no function cn_limitation", id="an unknown function"),
+        pytest.param({"id": "good", "fn": "cn_weather"}, "no function cn_weather", id="an unknown function"),
+        pytest.param(
+            {"id": "good", "fn": "bucket", "in": {"j": "CN", "dpd": 30}},
+            "no function bucket: no verdict on a contact; intake answers it",
+            id="a function of another service",
+        ),
+        pytest.param(
+            {"id": "good", "fn": "cn_five_tier", "in": {"dpd": -1}},
+            "cn_five_tier: cannot be answered",
+            id="a loan that is not due",
+        ),
+        pytest.param(
+            {"id": "good", "fn": "cn_limitation", "in": {"last_due": "2023-06-15", "interruptions": [1], "on": "x"}},
+            "cn_limitation: cannot be answered",
+            id="an interruption that is no date",
+        ),
         pytest.param(
             {"id": "good", "fn": "plan_months_ok", "in": {}},
             "plan_months_ok: cannot be answered",
