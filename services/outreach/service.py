@@ -13,6 +13,7 @@ from services.outreach.contacts.domain.rows import ContactDue
 from services.outreach.contacts.effects import Dispatcher, Heard
 from services.outreach.contacts.permits import Signer
 from services.outreach.contacts.ports import Gateway
+from services.outreach.contacts.red_line_watch import RedLineWatch
 from services.outreach.contacts.store import rules_of
 from services.outreach.field import handlers as field
 from services.outreach.field.domain import Field
@@ -33,13 +34,23 @@ from shared.settings import SANDBOX, Settings
 def declare(settings: Settings) -> Service:
     """Outreach, with the data files that it decides by. Raises WrongDataError where one contradicts itself."""
     windows = read_windows()
-    lane = _lane(windows, rules_of({code: window.zone for code, window in windows.items()}), settings.dispatch)
+    zones = {code: window.zone for code, window in windows.items()}
+    lane = _lane(windows, rules_of(zones), settings.dispatch)
     return Service(
         name="outreach",
         actors=(_dispatching(lane, settings) if settings.dispatch else lane, _allocator(read_field())),
         routes=api.routes,
         migrations=Path(__file__).parent / "migrations",
+        watches=_watches(settings, zones),
     )
+
+
+def _watches(settings: Settings, zones: Mapping[str, str]) -> tuple[RedLineWatch, ...]:
+    """The red lines, counted from the sandbox's log as well where that is in use; nothing where no database is."""
+    if "outreach" not in settings.database_urls:
+        return ()
+    sandbox = settings.database_url(SANDBOX) if settings.dispatch else None
+    return (RedLineWatch(settings.database_url("outreach"), sandbox, zones),)
 
 
 def _dispatching(lane: ActorKind, settings: Settings) -> ActorKind:

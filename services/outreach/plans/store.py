@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from sqlalchemy import text
 
+from services.outreach.contacts.domain.exposure import Exposure
 from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
 from services.outreach.plans.commands import ReleaseHold
 from services.outreach.plans.domain.rows import (
@@ -84,6 +85,7 @@ LAYOUT = Layout(
         "contacts": Table("contact", Contact, key=("contact_id",), settled="settled"),
         "contact_due": Table("contact_due", ContactDue, key=("contact_id",), due="due_at"),
         "denials": Table("contact_denial", Denial, use="journal"),
+        "exposures": Table("contact_exposure", Exposure, use="journal"),
         "profile": Table("profile", HeldProfile),
         "refused": Table("refused_treatment", RefusedTreatment, key=("reason",), use="tally", amount="treatments"),
     },

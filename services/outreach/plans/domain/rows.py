@@ -6,6 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from services.outreach.contacts.domain.exposure import Exposure
 from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
 
 StepKey = tuple[int, int]
@@ -235,4 +236,5 @@ class DebtorPlans:
     contacts: Mapping[str, Contact]
     contact_due: Mapping[str, ContactDue]
     denials: tuple[Denial, ...]
+    exposures: tuple[Exposure, ...] = ()
     profile: Any = None  # a row of shared.profiles: nothing here may look into it
