@@ -29,8 +29,8 @@ class Limitation:
         return min(last, outer)
 
     def is_over(self, due_on: date, interruptions: Iterable[date], on: date) -> bool:
-        """Whether a claim is time-barred on a day; what happens after that day is not known on it."""
-        return on > self.last_day(due_on, (each for each in interruptions if each <= on))
+        """Whether a claim is time-barred on a day. What interrupts it only later makes no difference on that day."""
+        return on > self.last_day(due_on, interruptions)
 
 
 @dataclass(frozen=True, slots=True)
