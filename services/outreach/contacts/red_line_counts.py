@@ -16,10 +16,10 @@ from services.outreach.contacts.red_lines import Entry, Sent, Source, Stop, by_s
 
 RowT = TypeVar("RowT", Entry, Sent, Stop)
 
-AT_ONCE: Final = 2_000
+AT_ONCE: Final = 500
 """Rows of a log that one transaction goes on by."""
 
-PIECES: Final = 10
+PIECES: Final = 20
 """Transactions of one look: a ledger that was never counted is caught up with over several looks."""
 
 _NEWEST = """
