@@ -37,8 +37,7 @@ _TOTALS = "SELECT line, source, sum(times)::bigint AS times FROM red_line GROUP 
 
 _NAMED = {
     Source.LEDGER: """
-        SELECT DISTINCT debtor_id FROM history WHERE id > $1 AND id <= $2
-        AND (type LIKE 'outreach.contact-%' OR type = 'outreach.plan-stopped.v1')
+        SELECT DISTINCT debtor_id FROM history WHERE id > $1 AND id <= $2 AND type LIKE 'outreach.contact-%'
     """,
     Source.GATEWAY: "SELECT DISTINCT debtor_id FROM taken WHERE id > $1 AND id <= $2",
 }

@@ -20,7 +20,6 @@ from shared.messaging.memory_log import MemoryLog
 from shared.messaging.postgres_store import PostgresStore
 from shared.messaging.turn import Turn
 from shared.messaging.worker import ASK_AGAIN_AFTER, UNREPAIRED_AFTER, Worker
-from shared.watching import keep_looking
 from tests.conftest import BlankDatabase, DatabaseOf
 from tests.integration.outreach.rig import SETTINGS
 from tests.integration.outreach.test_contacts_on_postgres import ANNA, SERVICE, STEPS, Sending
@@ -212,22 +211,6 @@ async def test_another_process_that_counts_is_not_waited_for(planting: Planting)
         await planting.outreach.fetch("SELECT FROM red_line_log FOR UPDATE")
         assert await asyncio.wait_for(planting.shown(), 20) == LINES
     assert (await planting.shown())["duplicate_contacts", "ledger"] == 1.0
-
-
-async def test_a_database_that_is_away_is_looked_at_again(planting: Planting) -> None:
-    planting.watch.sandbox, there = f"{planting.watch.sandbox}_that_is_not_there", planting.watch.sandbox
-    stopping = asyncio.Event()
-    looking = asyncio.create_task(keep_looking("outreach", planting.watch, stopping, every=0.01))
-    await plant(planting, "a permit used twice")
-    planting.watch.sandbox = there
-    async with asyncio.timeout(20):
-        while 'duplicate_contacts{service="outreach",source="gateway_log"} 1.0' not in await scraped(
-            planting.sending.dsn
-        ):
-            await asyncio.sleep(0.05)  # between two looks at the metrics
-            assert not looking.done()
-    stopping.set()
-    await looking
 
 
 async def test_a_contact_that_a_payment_came_too_late_for_is_exposure_and_no_red_line(planting: Planting) -> None:
