@@ -32,7 +32,9 @@ class Looking:
         self.seen.append("close")
 
 
-@pytest.mark.parametrize("away", [OSError(), TimeoutError(), asyncpg.CannotConnectNowError(), asyncpg.InterfaceError()])
+@pytest.mark.parametrize(
+    "away", [OSError(), TimeoutError(), asyncpg.CannotConnectNowError(), asyncpg.InterfaceError("away")]
+)
 async def test_a_database_that_is_away_is_looked_at_again(away: Exception) -> None:
     watch = Looking([away, away, None])
     await asyncio.wait_for(keep_looking("outreach", watch, watch.stopping, every=0.001), 10)
