@@ -46,7 +46,11 @@ async def run(demo: Demo, settings: Settings, summary_file: Path | None, *, fast
             progress.show(day + 1, bank.day(day), running.stepper.applied)
         progress.close()
         urls = running.local.urls
-        result = {**await summary.read(urls["analytics"]), "red_lines": await summary.red_lines_of(urls)}
+        result = {
+            **await summary.read(urls["analytics"]),
+            "red_lines": await summary.red_lines_of(urls),
+            "exposure": await summary.exposure_of(urls),
+        }
         if summary_file is not None:
             summary.write(result, summary_file)
         await running.ticks.finish()

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from services.analytics import store
-from services.outreach.contacts.red_line_queries import red_lines
+from services.outreach.contacts.red_line_queries import exposed, red_lines
 from services.outreach.plans.store import read_windows
 from shared.settings import SANDBOX
 
@@ -28,6 +28,12 @@ async def red_lines_of(urls: Mapping[str, str]) -> dict[str, int]:
     """How often a red line was crossed, from the ledger and the gateway's own log."""
     zones = {code: window.zone for code, window in read_windows().items()}
     return await red_lines(urls["outreach"], urls[SANDBOX], zones)
+
+
+async def exposure_of(urls: Mapping[str, str]) -> dict[str, int]:
+    """Who was contacted after a payment had come in and before outreach knew: no red line, and never counted as one."""
+    found = await exposed(urls["outreach"])
+    return {"contacts": found.contacts, "longest_ms": found.longest_ms}
 
 
 def write(summary: Summary, path: Path) -> None:

@@ -32,6 +32,7 @@ from shared.postgres.failures import DRIVER_ERRORS
 from shared.service import Service
 from shared.settings import Settings, SettingsError
 from shared.upkeep import Upkeep
+from shared.watching import keep_looking
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +87,8 @@ class Runtime:
             for service in self.services:
                 if service.name in sockets:
                     tasks.create_task(self._serve(service, sockets[service.name]))
+                for watch in service.watches:
+                    tasks.create_task(keep_looking(service.name, watch, self.stopping))
 
     def _bound(self, service: str) -> socket.socket:
         """The socket of a service's REST. Raises SettingsError where its port is taken."""

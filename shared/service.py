@@ -11,7 +11,7 @@ raises `Rejected` with the field and the reason; one that cannot accept it yet r
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from fastapi import APIRouter
 
@@ -114,11 +114,25 @@ class ActorKind:
         return self.refusal is not None
 
 
+class Watch(Protocol):
+    """Something of a service that every live process of it looks at every few seconds, whatever its role."""
+
+    def begin(self) -> None:
+        """Show every series of its metrics."""
+
+    async def look(self) -> None:
+        """Look once, and show what is found. Raises the driver's errors."""
+
+    async def close(self) -> None:
+        """Let go of what it holds open."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service: its actors, its REST routes and its migrations."""
+    """One service: its actors, its REST routes and its migrations, and what is watched beside them."""
 
     name: str
     actors: tuple[ActorKind, ...]
     routes: Callable[[], APIRouter]
     migrations: Path
+    watches: tuple[Watch, ...] = ()

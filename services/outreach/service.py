@@ -11,6 +11,7 @@ from services.outreach.contacts.domain.rows import ContactDue
 from services.outreach.contacts.effects import Dispatcher, Heard, Way
 from services.outreach.contacts.permits import Signer
 from services.outreach.contacts.ports import Gateway
+from services.outreach.contacts.red_line_watch import RedLineWatch
 from services.outreach.contacts.store import read_lines, rules_of
 from services.outreach.field import handlers as field
 from services.outreach.field.domain import Field
@@ -34,13 +35,13 @@ from services.outreach.plans.store import read_windows
 from services.outreach.promises import handlers as promises
 from services.outreach.promises.domain import PromiseDue
 from services.outreach.promises.store import read_terms
-from services.outreach.sending.providers import ways_of
+from services.outreach.sending.providers import needs_sandbox, ways_of
 from services.outreach.work.commands import ClaimWork, ReleaseWork
 from shared import profiles
 from shared.clock import SystemClock
 from shared.contracts import intake, legal, outreach, quarantine, segmentation
 from shared.service import ActorKind, Errand, Handler, Service
-from shared.settings import Settings, SettingsError
+from shared.settings import SANDBOX, Settings, SettingsError
 
 COMMANDS: Mapping[str, type] = {
     "place-hold": PlaceHold,
@@ -71,14 +72,23 @@ def declare(settings: Settings) -> Service:
     windows = read_windows()
     zones = {code: window.zone for code, window in windows.items()}
     practice = Practice(read_terms(zones), read_deadlines(zones))
-    rules = rules_of(zones, settings.carriers.channels)
+    rules = rules_of(zones, {*settings.carriers.channels, *settings.worked_by_people})
     lane = _lane(windows, House(rules, settings.dispatch, queues_of(settings), practice))
     return Service(
         name="outreach",
         actors=(_dispatching(lane, settings, zones) if settings.dispatch else lane, _allocator(read_field())),
         routes=partial(api.routes, Signer(settings.personal_data_key), SystemClock(), lambda: settings.keys),
         migrations=Path(__file__).parent / "migrations",
+        watches=_watches(settings, zones),
     )
+
+
+def _watches(settings: Settings, zones: Mapping[str, str]) -> tuple[RedLineWatch, ...]:
+    """The red lines, counted from the sandbox's log as well where that is in use; nothing where no database is."""
+    if "outreach" not in settings.database_urls:
+        return ()
+    sandbox = settings.database_url(SANDBOX) if settings.dispatch and needs_sandbox(settings) else None
+    return (RedLineWatch(settings.database_url("outreach"), sandbox, zones),)
 
 
 def _dispatching(lane: ActorKind, settings: Settings, zones: Mapping[str, str]) -> ActorKind:

@@ -98,7 +98,10 @@ class DelinquencyRangeChanged(OfCase, frozen=True, kw_only=True, gc=False):
 
 
 class PaymentPosted(Fact, frozen=True, kw_only=True, gc=False):
-    """A payment was booked, once; `case` is None where the debtor has none."""
+    """A payment was booked, once; `case` is None where the debtor has none.
+
+    `received_at`: when it came in at the edge; None in facts from before this was told.
+    """
 
     case: CaseSummary | None
     loan_id: str
@@ -106,6 +109,7 @@ class PaymentPosted(Fact, frozen=True, kw_only=True, gc=False):
     amount: int
     currency: str
     posted_at: datetime
+    received_at: datetime | None = None
 
 
 class PaymentReversed(Fact, frozen=True, kw_only=True, gc=False):

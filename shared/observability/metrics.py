@@ -113,6 +113,46 @@ LANE_WATERMARK_AGE = _gauge(
     "lane_watermark_age_seconds", "Age of the oldest watermark over the owned lanes.", "seconds", "kind"
 )
 
+# Whether a red line was crossed. Gauges, not counters: each is what the whole ledger shows, remembered in the database,
+# so it survives a restart and is the same in every process that shows it. `source` is what shows it: "ledger", or
+# "gateway_log" where the gateway keeps a log that we can read; each crossing is counted from one of them only.
+CONTACTS_WITHOUT_PERMIT = _gauge(
+    "contacts_without_permit",
+    "Contacts that were made without a permit of ours that was valid just then; pages at one.",
+    *("contacts", "source"),
+)
+CONTACTS_AFTER_PAYMENT = _gauge(
+    "contacts_after_payment",
+    "Contacts that were permitted after outreach had stopped their plan, for a payment or otherwise; pages at one.",
+    *("contacts", "source"),
+)
+QUIET_HOURS_VIOLATIONS = _gauge(
+    "quiet_hours_violations", "Contacts, letters apart, that were made in the debtor's night; pages at one.",
+    *("violations", "source"),
+)  # fmt: skip
+DUPLICATE_CONTACTS = _gauge(
+    "duplicate_contacts", "Contacts beyond the one of a step, a key or a permit; pages at one.", "contacts", "source"
+)
+RED_LINE_BACKLOG = _gauge(
+    "red_line_backlog_rows",
+    "Rows that the red lines are yet to be counted over, by what they are in.",
+    "rows",
+    "source",
+)
+RED_LINES_COUNTED_AT = _gauge(
+    "red_lines_counted_at_seconds", "When the red lines were last counted, in seconds since 1970.", "seconds"
+)
+
+# What nobody could know yet: never a red line.
+EXPOSED_CONTACTS = _gauge(
+    "exposed_contacts",
+    "Contacts permitted after a payment had come in at the edge, and before outreach knew.",
+    "contacts",
+)
+LONGEST_EXPOSURE = _gauge(
+    "longest_exposure_seconds", "Longest time from a payment's arrival to its stop among exposed contacts.", "seconds"
+)
+
 # What people and machines ask for.
 COMMANDS = _counter("commands_total", "Commands answered over REST, by how they ended.", "commands", "name", "outcome")
 HTTP_REQUESTS = _counter(

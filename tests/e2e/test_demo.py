@@ -80,8 +80,9 @@ async def outcome(folder: Path) -> object:
 
 
 def counted_by_owners(told: dict[str, object]) -> dict[str, Any]:
-    """A summary without its red lines, none of which was crossed."""
+    """A summary without its red lines, none of which was crossed, and without exposure: a step of time hides none."""
     assert told.pop("red_lines") == NOT_CROSSED
+    assert told.pop("exposure") == {"contacts": 0, "longest_ms": 0}
     return told
 
 
@@ -194,6 +195,20 @@ async def test_a_violation_of_each_red_line_is_seen_where_it_is_planted(played: 
             await held.rows(owner, statement)
         crossed = await summary.red_lines_of(held.urls)
     assert {line for line, times in crossed.items() if times} == set(PLANTED)
+
+
+async def test_exposure_is_shown_apart_and_crosses_no_red_line(played: Played) -> None:
+    planted = """
+        INSERT INTO contact_exposure (shard, debtor_id, contact_id, payment_id, received_at, permitted_at, stopped_at)
+        SELECT shard, debtor_id, contact_id, 'p', permitted_at, permitted_at, permitted_at + interval '1.5 seconds'
+        FROM contact WHERE state = 'made' LIMIT 2
+    """
+    async with after_the_run(played.folder) as held:
+        before = await summary.red_lines_of(held.urls)
+        assert await summary.exposure_of(held.urls) == {"contacts": 0, "longest_ms": 0}
+        await held.rows("outreach", planted)
+        assert await summary.exposure_of(held.urls) == {"contacts": 2, "longest_ms": 1500}
+        assert await summary.red_lines_of(held.urls) == before
 
 
 # -- seeds -------------------------------------------------------------------------------------------------------------

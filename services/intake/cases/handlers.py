@@ -125,13 +125,13 @@ def _tell(
     """Appraise the file and tell the payment first, then what it or the event did to the case."""
     appraisal = lifecycle.appraise(file, now.business_date, schemes)
     if appraisal is None:
-        return file, [_without_case(news) for news in payments]
+        return file, [_without_case(news, event) for news in payments]
     found = lifecycle.changes(file.case, appraisal, reported=reported, by_time_alone=by_time_alone)
     if payments and file.case is not None and found == (Change.UPDATED,):
         found = ()  # the payment's own fact carries the case
     due = _due(file, appraisal, event.lender_id)
     if file.case is None and not found:
-        return _with_case(file, None, due), [_without_case(news) for news in payments]
+        return _with_case(file, None, due), [_without_case(news, event) for news in payments]
     if not payments and not found:
         return _with_case(file, file.case, due), ()
     case, facts = _facts(file, event, appraisal, payments, found)
@@ -152,14 +152,14 @@ def _facts(
     case = lifecycle.told(before, case_id, event.lender_id, appraisal, numbered + len(found))
     summary, version = _summary(case), before.version if before else 0
     facts = [
-        Told(_payment_fact(news, summary), version + place) if before else _without_case(news)
+        Told(_payment_fact(news, event, summary), version + place) if before else _without_case(news, event)
         for place, news in enumerate(payments, 1)
     ]
     facts += [Told(_FACTS[change](case=summary), version + numbered + place) for place, change in enumerate(found, 1)]
     return case, facts
 
 
-def _payment_fact(news: PaymentNews, summary: CaseSummary | None) -> Fact:
+def _payment_fact(news: PaymentNews, event: Event[Any], summary: CaseSummary | None) -> Fact:
     payment = news.payment
     if news.reversed_at is None:
         return intake.PaymentPosted(
@@ -169,6 +169,7 @@ def _payment_fact(news: PaymentNews, summary: CaseSummary | None) -> Fact:
             amount=payment.amount,
             currency=payment.currency,
             posted_at=payment.posted_at,
+            received_at=event.recorded_at,
         )
     return intake.PaymentReversed(
         case=summary,
@@ -180,8 +181,8 @@ def _payment_fact(news: PaymentNews, summary: CaseSummary | None) -> Fact:
     )
 
 
-def _without_case(news: PaymentNews) -> Told:
-    return Told(_payment_fact(news, None))
+def _without_case(news: PaymentNews, event: Event[Any]) -> Told:
+    return Told(_payment_fact(news, event, None))
 
 
 def _due(file: DebtorFile, appraisal: Appraisal, lender_id: str) -> BucketDue | None:

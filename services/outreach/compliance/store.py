@@ -1,4 +1,4 @@
-"""Reads packs of rules, figures and conduct from their files, and refuses what contradicts itself."""
+"""Reads packs of rules, figures, claims and conduct from their files, and refuses what contradicts itself."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from services.outreach.compliance.domain.claims import ClaimClass, Claims, Limitation
 from services.outreach.compliance.domain.figures import Conduct, Figures, Retention
 from services.outreach.compliance.domain.pack import Pack
 from services.outreach.compliance.domain.rule import Rule
@@ -95,6 +96,40 @@ def read_figures(file: Path = BOOKS / "cn_figures.yaml") -> Figures:
     _refuse_doubles(file, (each.id for each in form.retention))
     retention = {each.id: Retention(each.id, each.years, each.since, each.citation) for each in form.retention}
     return Figures(form.version, form.plan_months.most, retention)
+
+
+class _ClassForm(Form, frozen=True):
+    from_days: Annotated[int, msgspec.Meta(ge=0)]
+    name: str = msgspec.field(name="class")
+
+
+class _ClassesForm(Form, frozen=True):
+    citation: str
+    table: Annotated[tuple[_ClassForm, ...], msgspec.Meta(min_length=1)]
+
+
+class _LimitationForm(Form, frozen=True):
+    years: Positive
+    outer_years: Positive
+    citation: str
+
+
+class _ClaimsForm(Form, frozen=True):
+    version: str
+    classes: _ClassesForm
+    limitation: _LimitationForm
+
+
+def read_claims(file: Path = BOOKS / "cn_claims.yaml") -> Claims:
+    """The tables about claims of a file. Raises WrongDataError."""
+    form = read(file, _ClaimsForm)
+    days = [each.from_days for each in form.classes.table]
+    if days[0] or days != sorted(set(days)):
+        raise WrongDataError(f"{file.name}: classes do not begin at 0 and go up")
+    if form.limitation.outer_years < form.limitation.years:
+        raise WrongDataError(f"{file.name}: limitation has an outer limit that comes first")
+    classes = tuple(ClaimClass(each.from_days, each.name) for each in form.classes.table)
+    return Claims(form.version, classes, Limitation(form.limitation.years, form.limitation.outer_years))
 
 
 class _ConductForm(Form, frozen=True):

@@ -21,7 +21,7 @@ from services.outreach.compliance.domain.hours import Range, across_midnight, se
 from services.outreach.compliance.domain.pack import Pack
 from services.outreach.compliance.domain.words import Channel, Direction, Force, Mode, Outcome, Party
 from services.outreach.compliance.domain.zones import second_of, zone_named
-from services.outreach.compliance.store import read_figures, shipped
+from services.outreach.compliance.store import read_claims, read_figures, shipped
 
 WordT = TypeVar("WordT", bound=StrEnum)
 
@@ -239,14 +239,15 @@ def _ranges(pair: Sequence[object], name: str) -> Iterable[Range]:
 
 
 def call(content: Mapping[str, Any]) -> object:
-    """What a function of the figures answers. Raises VectorError."""
-    function = FUNCTIONS.get(str(content.get("fn")))
+    """What a function of the books answers. Raises VectorError."""
+    name = str(content.get("fn"))
+    function = FUNCTIONS.get(name)
     if function is None:
-        raise VectorError(f"no function {content.get('fn')}")
+        raise VectorError(f"no function {name}" + (f": {ELSEWHERE[name]}" if name in ELSEWHERE else ""))
     try:
         return function(content.get("in") or {})
     except (KeyError, TypeError, ValueError) as error:
-        raise VectorError(f"{content['fn']}: cannot be answered ({type(error).__name__} {error})") from None
+        raise VectorError(f"{name}: cannot be answered ({type(error).__name__} {error})") from None
 
 
 def _plan_months_ok(given: Mapping[str, Any]) -> bool:
@@ -258,8 +259,23 @@ def _retention_until(given: Mapping[str, Any]) -> str:
     return retention.until(date.fromisoformat(given[retention.since])).isoformat()
 
 
+def _cn_five_tier(given: Mapping[str, Any]) -> str:
+    return read_claims().class_of(int(given["dpd"]))
+
+
+def _cn_limitation(given: Mapping[str, Any]) -> str:
+    interruptions = [date.fromisoformat(each) for each in given["interruptions"]]
+    due_on, on = (date.fromisoformat(given[name]) for name in ("last_due", "on"))
+    return "time_barred" if read_claims().limitation.is_over(due_on, interruptions, on) else "open"
+
+
 FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
     "plan_months_ok": _plan_months_ok,
     "retention_until": _retention_until,
+    "cn_five_tier": _cn_five_tier,
+    "cn_limitation": _cn_limitation,
 }
-"""What a vector with `fn` may ask. Other subjects answer for the class of a loan and for limitation."""
+"""What a vector with `fn` may ask: what the books of this package answer."""
+
+ELSEWHERE: Mapping[str, str] = {"bucket": "no verdict on a contact; intake answers it by its reporting schemes"}
+"""Questions that belong to another service, which nothing here may call."""

@@ -24,6 +24,8 @@ class Wording(Form, frozen=True):
     denied_until: Title
     overridden: Title
     line: Title
+    instead: Title
+    substitutes: Mapping[str, Title]
     nothing_open: Title
     force: Mapping[Force, Title]
     reasons: Mapping[str, Title]
@@ -60,8 +62,17 @@ def _lines(name: str | int, verdict: Verdict, pack: Pack, language: Language) ->
             citation=rule.citation,
             force=_in(said.force[rule.force], language),
         )
+        instead = substitute(rule.id).get(language)
+        if instead:
+            yield _in(said.instead, language).format(instead=instead)
     for finding in verdict.overridden:
         yield _in(said.overridden, language).format(rule=finding.rule)
+
+
+def substitute(name: str) -> Mapping[str, str]:
+    """What may be done in the place of what a rule or an entry of the conduct book refuses, by language."""
+    title = wording().substitutes.get(name)
+    return {} if title is None else title.words()
 
 
 def reason(finding: Finding, language: Language) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from services.outreach.asking import no_such_debtor
 from services.outreach.compliance.store import shipped
+from services.outreach.compliance.wording import substitute
 from services.outreach.contacts.domain.rows import ContactState
 from services.outreach.plans.store import GUARD
 from shared.http.database import Connection
@@ -32,6 +33,9 @@ class RuleView(_View):
     force: str
     reason: str
     read: dict[str, str] = Field(description="What the rule read, by name.")
+    instead: dict[str, str] = Field(
+        description="What may be done in the place of what the rule refused, by language; empty where it did not."
+    )
 
 
 class ContactView(_View):
@@ -117,6 +121,7 @@ def rules_of(pack: str, judged: Iterable[Mapping[str, Any]]) -> list[RuleView]:
             force=known[each["rule"]].force if each["rule"] in known else "",
             reason=each["reason"],
             read=each["read"],
+            instead=dict(substitute(each["rule"])) if each["reason"] else {},
         )
         for each in judged
     ]

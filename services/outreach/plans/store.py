@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from sqlalchemy import text
 
+from services.outreach.contacts.domain.exposure import Exposure
 from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
 from services.outreach.matters.commands import ResolveMatter
 from services.outreach.matters.domain import Matter, MatterDue
@@ -109,6 +110,7 @@ LAYOUT = Layout(
         "matters": Table("matter", Matter, key=("matter_id",), settled="settled"),
         "matter_due": Table("matter_due", MatterDue, key=("matter_id",), due="due_on"),
         "work_items": Table("work_item", WorkItem, key=("plan_number", "step_number"), settled="settled"),
+        "exposures": Table("contact_exposure", Exposure, use="journal"),
         "profile": Table("profile", HeldProfile),
         "refused": Table("refused_treatment", RefusedTreatment, key=("reason",), use="tally", amount="treatments"),
     },

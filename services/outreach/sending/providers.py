@@ -100,7 +100,7 @@ class Ways:
 
 def ways_of(settings: Settings, public_key: bytes, zones: Mapping[str, str]) -> Ways:
     """The ways of this installation: whoever it names, and the sandbox for the others. Raises WrongDataError."""
-    log = PostgresGatewayLog(settings.database_url(SANDBOX)) if _needs_sandbox(settings) else None
+    log = PostgresGatewayLog(settings.database_url(SANDBOX)) if needs_sandbox(settings) else None
     ways = {} if log is None else dict.fromkeys(settings.carriers.channels, Way(SandboxGateway(log, public_key)))
     closing = [] if log is None else [log.close]
     if not settings.carriers.real:
@@ -112,7 +112,8 @@ def ways_of(settings: Settings, public_key: bytes, zones: Mapping[str, str]) -> 
     return Ways({**ways, **real}, [*closing, *more, cabinet.close])
 
 
-def _needs_sandbox(settings: Settings) -> bool:
+def needs_sandbox(settings: Settings) -> bool:
+    """Whether a channel has nobody but the sandbox, which demos alone may use."""
     return settings.mode == "demo" and not settings.carriers.real.issuperset(settings.carriers.channels)
 
 

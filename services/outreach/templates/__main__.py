@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from services.outreach.compliance.wording import substitute
 from services.outreach.templates.domain.linting import Finding
 from services.outreach.templates.domain.rendering import render
 from services.outreach.templates.domain.template import Template
@@ -63,7 +64,10 @@ def _check(_: argparse.Namespace, templates: Sequence[Template]) -> int:
 
 def _said(finding: Finding) -> str:
     place = "lacks" if finding.position < 0 else f"at {finding.position}"
-    return f"{finding.rule} {place}: {finding.words} ({finding.citation})"
+    instead = substitute(finding.rule).get("en")
+    return f"{finding.rule} {place}: {finding.words} ({finding.citation})" + (
+        f"\n     instead: {instead}" if instead else ""
+    )
 
 
 def _show(chosen: argparse.Namespace, templates: Sequence[Template]) -> int:

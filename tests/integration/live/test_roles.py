@@ -102,3 +102,20 @@ def test_a_database_that_is_away_is_named_in_one_line(migrated: Path) -> None:
     assert lacking.process.wait(30) == 2
     assert lacking.said().startswith("fairdue: the database of legal does not answer: ")
     assert len(lacking.said().splitlines()) == 1
+
+
+def test_what_a_service_watches_is_shown_by_a_process_that_answers_rest_alone(migrated: Path) -> None:
+    migrating = Product(migrated, ("migrate", "outreach"), DEMO)
+    migrating.start()
+    assert migrating.process is not None
+    assert migrating.process.wait(60) == 0, migrating.said()
+    api = Product(migrated, ("run", "outreach", "--role", "api"), DEMO)
+    api.start()
+    try:
+        eventually(lambda: "red_lines_counted_at_seconds{" in api.get("outreach", "/metrics").text)
+        shown = api.get("outreach", "/metrics").text
+        assert 'contacts_without_permit{service="outreach",source="ledger"} 0.0' in shown
+        assert "gateway_log" not in shown, "nothing is sent here, so no gateway keeps a log"
+        assert api.end() == 0
+    finally:
+        api.clean_up()

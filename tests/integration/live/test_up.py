@@ -182,6 +182,30 @@ def test_every_metric_that_is_declared_is_fed(product: Product) -> None:
         assert any(_sample(product, service, name) > 0 for service in SERVICES), name
 
 
+RED_LINES = (
+    *("contacts_without_permit", "contacts_after_payment", "quiet_hours_violations", "duplicate_contacts"),
+    "lane_gaps_unrepaired",
+)
+GHOST = """
+INSERT INTO contact SELECT (jsonb_populate_record(NULL::contact, jsonb_build_object(
+    'shard', 1, 'debtor_id', 'ghost', 'contact_id', 'ghost', 'plan_number', 0, 'step_number', 1, 'channel', 'letter',
+    'purpose', '', 'template', '', 'asked_by', '', 'idempotency_key', 'ghost', 'state', 'made', 'permitted_at', now(),
+    'expires_at', now(), 'case_version', 1, 'pack', '', 'pack_version', '', 'rules', '[]'::jsonb, 'tries', 1,
+    'lookups', 0, 'outcome', 'sent', 'provider_reference', '', 'reason', '', 'settled', false))).*
+"""
+ITS_END = """
+INSERT INTO history (shard, debtor_id, event_id, type, case_version, actor, caused_by, occurred_at, recorded_at, data)
+VALUES (1, 'ghost', 'ghost', 'outreach.contact-made.v1', 0, '', '', now(), now(), '{}')
+"""
+
+
+async def test_a_red_line_that_is_crossed_shows_in_the_metrics(product: Product, server: PostgresServer) -> None:
+    assert {line: _sample(product, "outreach", line) for line in RED_LINES} == dict.fromkeys(RED_LINES, 0.0)
+    for statement in (GHOST, ITS_END):
+        await rows(server, "outreach", statement)
+    eventually(lambda: _sample(product, "outreach", "contacts_without_permit") == 1)
+
+
 def test_lag_comes_to_nought(product: Product) -> None:
     for service in SERVICES:
         eventually(lambda service=service: product.lag(service) == 0)  # type: ignore[misc]

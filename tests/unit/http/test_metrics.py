@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared.observability import metrics
 from shared.observability.metrics import ALL, Declared
 
-NAMED_BY_THE_ALERTS = {"lane_gaps_unrepaired"}
+NAMED_BY_THE_ALERTS = {"lane_gaps_unrepaired", "contacts_without_permit", "contacts_after_payment"}
 """Red lines have the name under which the alert pages."""
 
 EVERY_METRIC = pytest.mark.parametrize("declared", [pytest.param(one, id=one.name) for one in ALL])

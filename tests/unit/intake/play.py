@@ -141,7 +141,7 @@ class Play:
         return names
 
     def _apply(self, data: Any) -> list[str]:
-        now = Moment(datetime(2024, 1, 1, tzinfo=UTC), self.today)
+        now = Moment(datetime(2024, 1, 1, 0, 0, 1, tzinfo=UTC), self.today)
         before = self.version
         self.file, told = HANDLERS[type(data)](self.file, event(data), now)
         versions = [each.case_version for each in told if each.case_version]

@@ -3,9 +3,9 @@
 import pytest
 
 from shared.contracts.core_banking import ClosingReason
-from shared.contracts.intake import CaseStatus, Disposition
+from shared.contracts.intake import CaseStatus, Disposition, PaymentPosted
 from shared.service import Rejected
-from tests.unit.intake.play import SCHEMES, Play, closing, day, instalment, payment, reversal, snapshot
+from tests.unit.intake.play import SCHEMES, Play, closing, day, event, instalment, payment, reversal, snapshot
 
 
 def disposition_of(play: Play) -> Disposition | None:
@@ -22,6 +22,16 @@ def test_an_overdue_loan_opens_a_case_and_a_payment_cures_it() -> None:
     assert play.hear(payment("2024-03-06", 500)) == ["payment-posted", "case-cured"]
     assert play.summary.status is CaseStatus.CURED
     assert (play.loan.past_due, play.loan.outstanding, play.loan.bucket) == (0, 8_500, "current")
+
+
+def test_a_payment_is_told_with_the_instant_at_which_it_came_in_at_the_edge() -> None:
+    play = Play()
+    play.at("2024-03-05")
+    play.hear(snapshot("2024-03-05", instalment("2024-03-01", 500)))
+    received = event(payment("2024-03-06", 100))
+    play.hear(received.data)
+    [posted] = [told.data for told in play.told if isinstance(told.data, PaymentPosted)]
+    assert posted.received_at == received.recorded_at
 
 
 def test_the_due_date_itself_is_not_past_due_and_the_day_after_opens_the_case() -> None:

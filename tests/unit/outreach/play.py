@@ -45,10 +45,16 @@ def case(status: intake.CaseStatus = OPEN, **other: Any) -> intake.CaseSummary:
     )
 
 
-def payment(status: intake.CaseStatus = OPEN) -> intake.PaymentPosted:
+def payment(status: intake.CaseStatus = OPEN, received_at: datetime | None = None) -> intake.PaymentPosted:
     """Some money; `status` is how the case stands after it."""
     return intake.PaymentPosted(
-        case=case(status), loan_id="loan-1", payment_id="p-1", amount=100, currency="CNY", posted_at=MIDNIGHT
+        case=case(status),
+        loan_id="loan-1",
+        payment_id="p-1",
+        amount=100,
+        currency="CNY",
+        posted_at=MIDNIGHT,
+        received_at=received_at,
     )
 
 

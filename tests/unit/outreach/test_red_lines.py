@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.outreach.contacts.red_lines import Entry, Sent, Stop, counted
+from services.outreach.contacts.red_lines import Entry, Sent, Source, Stop, by_source, counted
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)  # in China
 NIGHT = datetime(2026, 3, 2, 15, tzinfo=UTC)
@@ -40,8 +40,24 @@ def test_what_is_lawful_is_not_counted(ledger: list[Entry], sent: list[Sent], st
 
 
 def test_a_letter_may_be_posted_in_the_night() -> None:
-    entry, sent = in_the_night(ENTRY, replace(SENT, channel="letter"))
+    entry, sent = in_the_night(replace(ENTRY, channel="letter"), replace(SENT, channel="letter"))
     assert counted([entry], [sent], []) == NOTHING
+    assert counted([entry], [], []) == NOTHING
+
+
+@pytest.mark.parametrize("state", ["sending", "not_made"])
+def test_a_contact_that_nobody_is_known_to_have_felt_is_not_counted_by_the_ledger(state: str) -> None:
+    entry, _ = in_the_night(replace(ENTRY, state=state), SENT)
+    assert counted([entry], [], []) == NOTHING
+
+
+def test_what_a_gateways_log_shows_is_not_counted_by_the_ledger_as_well() -> None:
+    entry, sent = in_the_night(ENTRY, SENT)
+    sources = by_source([entry], [sent], [])
+    assert (sources[Source.GATEWAY]["quiet_hours_violations"], sources[Source.LEDGER]["quiet_hours_violations"]) == (
+        1,
+        0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +69,15 @@ def test_a_letter_may_be_posted_in_the_night() -> None:
         pytest.param(
             "contacts_without_permit", [ENTRY], [replace(SENT, taken_at=ENTRY.expires_at)], [], id="an expired permit"
         ),
+        pytest.param(
+            "contacts_without_permit", [replace(ENTRY, order=0)], [SENT], [], id="a permit that was never told"
+        ),
+        pytest.param("contacts_without_permit", [replace(ENTRY, order=0)], [], [], id="nor sent through a log of ours"),
         pytest.param("contacts_after_payment", [ENTRY], [SENT], [replace(STOP, order=4)], id="after a payment"),
+        pytest.param(
+            "quiet_hours_violations", [replace(ENTRY, zone="")], [SENT], [], id="nobody knows where they live"
+        ),
+        pytest.param("quiet_hours_violations", [in_the_night(ENTRY, SENT)[0]], [], [], id="by the ledger alone"),
         pytest.param("quiet_hours_violations", *([each] for each in in_the_night(ENTRY, SENT)), [], id="in the night"),
         pytest.param(
             "duplicate_contacts", [ENTRY, replace(ENTRY, contact_id="c2", key="k2")], [SENT], [], id="a step twice"

@@ -13,7 +13,10 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS taken (
     key text PRIMARY KEY, permit_id text NOT NULL, debtor_id text NOT NULL, channel text NOT NULL,
     template text NOT NULL, taken_at timestamptz NOT NULL, outcome text NOT NULL
-)
+);
+ALTER TABLE taken ADD COLUMN IF NOT EXISTS id bigint GENERATED ALWAYS AS IDENTITY;
+CREATE INDEX IF NOT EXISTS taken_id ON taken (id);
+CREATE INDEX IF NOT EXISTS taken_debtor ON taken (debtor_id);
 """
 TAKE = """
 INSERT INTO taken (key, permit_id, debtor_id, channel, template, taken_at, outcome)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from services.outreach.contacts.domain.exposure import Exposure
 from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
 from services.outreach.matters.domain import Matter, MatterDue
 from services.outreach.outcomes.domain import BadPoint, OptOut, Outcome
@@ -256,4 +257,5 @@ class DebtorPlans:
     promise_due: PromiseDue | None
     matters: Mapping[str, Matter]
     matter_due: Mapping[str, MatterDue]
+    exposures: tuple[Exposure, ...] = ()
     profile: Any = None  # a row of shared.profiles: nothing here may look into it

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from services.outreach.contacts.domain.exposure import exposures
 from services.outreach.plans.domain.course import StopReason, arranged, guard_of, stopped_by_case, without_visits
 from services.outreach.plans.domain.rows import CaseStatus, DebtorPlans, Guard
 from services.outreach.plans.handlers.revoking import revoked
@@ -30,10 +31,13 @@ _ENDINGS: Mapping[intake.CaseStatus, StopReason] = {
 
 
 def on_payment(state: DebtorPlans, event: Event[intake.PaymentPosted], now: Moment) -> Decision:
-    """Stop everything: whatever comes next is computed with this payment in it."""
-    if event.data.case is None:
+    """Stop everything: whatever comes next is computed with this payment in it. Who it was too late for is kept."""
+    payment = event.data
+    if payment.case is None:
         return state, ()
-    state = _with_case(state, event, event.data.case)
+    received_at = payment.received_at or event.recorded_at
+    exposed = exposures(state.contacts.values(), payment.payment_id, received_at, now.instant)
+    state = _with_case(replace(state, exposures=(*state.exposures, *exposed)), event, payment.case)
     return _stopped_by_case(state, event, StopReason.PAYMENT, now)
 
 

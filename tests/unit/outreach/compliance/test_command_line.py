@@ -79,7 +79,22 @@ def test_every_vector_of_china_is_answered(capsys: pytest.CaptureFixture[str]) -
             id="an unknown outcome",
         ),
         pytest.param({**GOOD, "hist": ["x"]}, "hist[0]: not an object", id="an entry that is none"),
-        pytest.param({"id": "good", "fn": "cn_limitation"}, "no function cn_limitation", id="an unknown function"),
+        pytest.param({"id": "good", "fn": "cn_weather"}, "no function cn_weather", id="an unknown function"),
+        pytest.param(
+            {"id": "good", "fn": "bucket", "in": {"j": "CN", "dpd": 30}},
+            "no function bucket: no verdict on a contact; intake answers it",
+            id="a function of another service",
+        ),
+        pytest.param(
+            {"id": "good", "fn": "cn_five_tier", "in": {"dpd": -1}},
+            "cn_five_tier: cannot be answered",
+            id="a loan that is not due",
+        ),
+        pytest.param(
+            {"id": "good", "fn": "cn_limitation", "in": {"last_due": "2023-06-15", "interruptions": [1], "on": "x"}},
+            "cn_limitation: cannot be answered",
+            id="an interruption that is no date",
+        ),
         pytest.param(
             {"id": "good", "fn": "plan_months_ok", "in": {}},
             "plan_months_ok: cannot be answered",
@@ -185,15 +200,16 @@ def test_a_verdict_is_explained_in_english_and_in_chinese(capsys: pytest.Capture
             "  CN-W1, from eight in the morning to ten at night, or as agreed: it is 22:00 in Asia/Shanghai, open is"
             " 08:00-22:00. [GB/T 45251-2025 cl. 5.3 (when to collect); recommended standard]"
         ),
-        *said[2:4],
+        "    instead: the next hour that is allowed or agreed with the debtor; letters have no hours",
+        *said[3:6],
         "",
         "by day: allowed.",
-        said[6],
+        said[8],
         "",
     ]
-    chinese = [said[2], said[3], said[6]]
-    assert [bool(re.search("[\u4e00-\u9fff]{4}", line)) for line in chinese] == [True, True, True]
-    assert said[2].startswith("good\N{FULLWIDTH COLON}")
+    chinese = [*said[3:6], said[8]]
+    assert [bool(re.search("[\u4e00-\u9fff]{4}", line)) for line in chinese] == [True] * 4
+    assert said[3].startswith("good\N{FULLWIDTH COLON}")
 
 
 def test_every_reason_that_a_rule_can_give_has_its_words() -> None:
