@@ -37,7 +37,7 @@ HANDLERS: Mapping[type, Handler] = {
     outreach.HoldReleased: handlers.keep,
     outreach.OutcomeRecorded: handlers.keep,
     outreach.PromiseMade: handlers.keep,
-    outreach.PromiseKept: handlers.keep,
+    outreach.PromiseKept: handlers.count_kept_promise,
     outreach.PromiseBroken: handlers.keep,
     legal.MatterOpened: handlers.count_matter_opened,
     legal.ReferralDeclined: handlers.count_declined,
