@@ -46,6 +46,11 @@ def trial(*facts: Fact) -> Trial:
         pytest.param([treatment(), treatment()], Trial("x", "champion"), id="treated again and again"),
         pytest.param([contact("reached")], Trial("x", "champion", contacts=1), id="a contact that was made"),
         pytest.param(
+            [contact("reached"), treatment(), contact("reached")],
+            Trial("x", "champion", contacts=2),
+            id="contacts before and after another treatment",
+        ),
+        pytest.param(
             [contact(how) for how in ("permitted", "not_made", "unknown")],
             Trial("x", "champion"),
             id="no contact that may not have been made",
