@@ -91,7 +91,7 @@ def _decision(key: str, what: str, text: StrategyDocument, **more: str) -> Asked
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_a_strategy_published_in_the_middle_is_gone_by_from_the_same_decisions_on(play: Play, seed: int) -> None:
-    ticks = with_a_publication(BusyBank(seed, loans=12).ticks())
+    ticks = with_a_publication(BusyBank(seed, loans=20).ticks())
     undisturbed = await play(ticks)
     versions = undisturbed.tables["segmentation.strategy_version"]
     assert [sum(f",{state}," in row for row in versions) for state in ("approved", "withdrawn")] == [1, 1]
