@@ -18,7 +18,13 @@ FLOW = (
     Stop("intake", "ingress", (BANK,), "intake.ingress"),
     Stop("intake", "lane", ("intake.ingress",), "intake.events"),
     Stop("intake", "profiles", ("intake.ingress",), "intake.profiles"),
-    Stop("segmentation", "lane", ("intake.events", "outreach.events"), "segmentation.events"),
+    Stop(
+        "segmentation",
+        "lane",
+        ("segmentation.strategies", "intake.events", "outreach.events"),
+        "segmentation.events",
+    ),
+    Stop("segmentation", "publisher", ("intake.events",), "segmentation.strategies"),
     Stop(
         "outreach",
         "lane",

@@ -72,13 +72,15 @@ def _type_of(record: Record) -> str | None:
 class ActorKind:
     """One kind of actor of a service: who reads what, decides how, and writes where.
 
-    name: "lane" (32, by debtor), "ingress" (one per partition of the public topic) or "allocator" (one).
+    name: "lane" (32, by debtor), "ingress" (one per partition of the public topic), "allocator" or "publisher" (one).
     inputs: topics in the order in which stepped mode drains them. A lane actor reads its own partition of each, an
-        ingress actor its own partition, an allocator all partitions.
+        ingress actor its own partition, an allocator all partitions, a publisher the first: enough to know the date.
     output: the topic that it tells on, "" for none. Lane actors write their own partition; others route by debtor.
     handlers: by type of payload or of due row. Types that are not listed are skipped.
     on_lane: for events without an owner (business dates, say): `(event, now) -> facts`, pure, without state. A fact
         told with `debtor_id=""` by an actor that writes many lanes goes to all of them.
+    directives: by type of a fact without an owner that each lane keeps, and goes by: under which name; a later one
+        takes the place of an earlier one of that name. Handlers find them in `Moment.directives`.
     commands: by type of the command's body; applied like events.
     decode: bytes to an event, or None to skip. Raises Rejected.
     owner_of: whose state an event changes; the debtor's by default.
@@ -97,6 +99,7 @@ class ActorKind:
     layout: Layout
     handlers: Mapping[type, Handler]
     on_lane: Mapping[type, LaneHandler] = field(default_factory=dict)
+    directives: Mapping[type, Callable[[Any], str]] = field(default_factory=dict)
     commands: Mapping[str, type] = field(default_factory=dict)
     decode: Callable[[Record], Event[Any] | None] = decode_fact
     owner_of: Callable[[Event[Any]], str] = lambda event: event.debtor_id
@@ -112,6 +115,11 @@ class ActorKind:
     def is_edge(self) -> bool:
         """Whether this kind reads the bank's topic, where nothing is numbered and debtors are yet to be found."""
         return self.refusal is not None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is one actor of this kind, and not one per lane."""
+        return self.name in {"allocator", "publisher"}
 
 
 class Watch(Protocol):

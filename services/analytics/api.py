@@ -139,6 +139,27 @@ class CashView(_View):
     count: int
 
 
+class ArmView(_View):
+    """What became of the persons of one arm, as they were drawn, whatever was done in the end.
+
+    `cured`: of how many nothing was past due any more, at least once. `paid`: by currency, in minor units, less what
+    was taken back.
+    """
+
+    debtors: int
+    contacts: int
+    cured: int
+    paid: dict[str, int]
+    promises_kept: int
+
+
+class ExperimentView(_View):
+    """The arms of one experiment side by side; chance alone chose between them."""
+
+    experiment: str
+    arms: dict[str, ArmView]
+
+
 class SummaryView(_View):
     """All that is and was: the book by scheme and bucket, and what has happened since the first fact."""
 
@@ -154,6 +175,7 @@ class SummaryView(_View):
     matters: dict[str, int]
     payments: dict[str, CashView] = Field(description="By currency.")
     reversals: dict[str, CashView] = Field(description="By currency.")
+    experiments: dict[str, dict[str, ArmView]] = Field(description="By experiment and arm.")
 
 
 def routes() -> APIRouter:
@@ -164,6 +186,7 @@ def routes() -> APIRouter:
     router.add_api_route("/debtors/{debtor_id}", read_debtor, methods=["GET"])
     router.add_api_route("/roll-rates", list_roll_rates, methods=["GET"])
     router.add_api_route("/book", list_book, methods=["GET"])
+    router.add_api_route("/experiments", list_experiments, methods=["GET"])
     router.add_api_route("/summary", read_summary, methods=["GET"])
     return router
 
@@ -199,6 +222,12 @@ async def list_book(connection: Connection, paging: Paging, scheme: Scheme = Non
     rows = await store.book(store.fetch_through(connection))
     found = [_book_view(row) for row in rows if scheme in (None, row[0])]
     return _page(paging, found, ("scheme", "lender_id", "product", "bucket", "currency"))
+
+
+async def list_experiments(connection: Connection) -> list[ExperimentView]:
+    """Champion, challenger and hold-out side by side, for each experiment."""
+    found = await store.experiments(store.fetch_through(connection))
+    return [ExperimentView(experiment=name, arms=arms) for name, arms in found.items()]  # type: ignore[arg-type]
 
 
 async def read_summary(connection: Connection) -> SummaryView:

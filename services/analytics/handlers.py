@@ -10,6 +10,7 @@ from datetime import date
 from functools import partial
 from typing import Any, TypeAlias
 
+from services.analytics.domain import trials
 from services.analytics.domain.plans import (
     CANCELLED,
     REQUESTED,
@@ -78,6 +79,8 @@ def _turned(record: DebtorRecord, event: Event[Any], now: Moment, kind: str) -> 
         return kept
     disposition = case.disposition.value if case.disposition else ""
     counted = Count(month_of(case.business_date), event.lender_id, "case", kind, disposition, 1)
+    if kind == "cured" or case.disposition is intake.Disposition.PAID:
+        kept = replace(kept, trials=trials.counted(kept.trials, cures=1))
     return _with_case(replace(kept, counts=(*kept.counts, counted)), event, case)
 
 
@@ -85,7 +88,11 @@ def _paid(record: DebtorRecord, event: Event[Any], now: Moment, kind: str) -> De
     kept, paid = _kept(record, event, now), event.data
     cash = partial(Cash, month_of(_business_date(event, now)), event.lender_id, kind, paid.currency)
     counted = replace(kept, cash=(*kept.cash, cash("count", 1), cash("amount", paid.amount)))
-    return counted if paid.case is None else _with_case(counted, event, paid.case)
+    if paid.case is None:
+        return counted
+    amount = paid.amount if kind == "payment" else -paid.amount
+    counted = replace(counted, trials=trials.counted(kept.trials, paid={paid.currency: amount}))
+    return _with_case(counted, event, paid.case)
 
 
 def _is_old(record: DebtorRecord, event: Event[Any]) -> bool:
@@ -143,8 +150,9 @@ def follow_stage(record: DebtorRecord, event: Event[segmentation.CaseSegmented],
 
 
 def follow_treatment(record: DebtorRecord, event: Event[segmentation.TreatmentAssigned], now: Moment) -> Decision:
-    """Note the stage and the strategy by which the case is treated."""
+    """Note the stage and the strategy by which the case is treated, and the arm that the person was drawn to."""
     kept, treatment = _kept(record, event, now), event.data
+    kept = replace(kept, trials=trials.drawn(kept.trials, treatment.experiment, treatment.arm))
     strategy = f"{treatment.strategy}/{treatment.strategy_version}"
     return replace(kept, case=replace(kept.case, stage=treatment.stage, strategy=strategy) if kept.case else None), ()
 
@@ -225,7 +233,8 @@ def count_permit(
 
 def count_contact(record: DebtorRecord, event: Event[outreach.ContactMade], now: Moment) -> Decision:
     """Count a contact as made, by how it ended."""
-    return _contact(record, event, now, event.data.outcome), ()
+    made = _contact(record, event, now, event.data.outcome)
+    return replace(made, trials=trials.counted(made.trials, contacts=1)), ()
 
 
 def count_not_made(record: DebtorRecord, event: Event[outreach.ContactNotMade], now: Moment) -> Decision:
@@ -256,12 +265,18 @@ def count_outcome(record: DebtorRecord, event: Event[outreach.OutcomeRecorded], 
 
 def count_promise(kind: str, record: DebtorRecord, event: Event[outreach.Promise], now: Moment) -> Decision:
     """Count a promise as made, kept or broken."""
-    return _with_counts(_kept(record, event, now), (_count(event, now)("promise", kind, "", 1),)), ()
+    return _promise(record, event, now, kind, 1), ()
 
 
 def count_reopening(record: DebtorRecord, event: Event[outreach.PromiseReopened], now: Moment) -> Decision:
     """Count a promise no more as kept or broken that stands again."""
-    return _with_counts(_kept(record, event, now), (_count(event, now)("promise", event.data.was.value, "", -1),)), ()
+    return _promise(record, event, now, event.data.was.value, -1), ()
+
+
+def _promise(record: DebtorRecord, event: Event[Any], now: Moment, kind: str, times: int) -> DebtorRecord:
+    """Count it for everybody, and for the arm of an experiment where it was kept."""
+    kept = _with_counts(_kept(record, event, now), (_count(event, now)("promise", kind, "", times),))
+    return replace(kept, trials=trials.counted(kept.trials, promises_kept=times)) if kind == "kept" else kept
 
 
 def count_seen_to(kind: str, record: DebtorRecord, event: Event[Any], now: Moment) -> Decision:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.segmentation import store, views
 from services.segmentation.domain.playbook import Playbook
+from services.segmentation.publishing import api as publishing
 from shared.contracts.reasons import REASON_LENGTH, REASON_PATTERN
 from shared.contracts.segmentation import Tier
 from shared.http.auth import Principal, Role, require
@@ -48,6 +49,7 @@ def routes(playbook: Playbook) -> APIRouter:
     )
     _add_debtors(router, [stage.name for stage in playbook.ladder.stages])
     _add_data(router, playbook)
+    publishing.add_routes(router, playbook)
     return router
 
 
@@ -71,11 +73,6 @@ def _add_debtors(router: APIRouter, names: list[str]) -> None:
 
 
 def _add_data(router: APIRouter, playbook: Playbook) -> None:
-    @router.get("/strategies")
-    async def list_strategies() -> list[views.StrategyView]:
-        """Every version of every strategy that cases may hold; new cases get the newest in effect, by their arm."""
-        return [views.strategy_view(strategy) for strategy in playbook.strategies]
-
     @router.get("/experiments")
     async def list_experiments() -> list[views.ExperimentView]:
         """Every version of every experiment; persons are assigned by the one in effect, and keep their arm."""

@@ -7,13 +7,16 @@ from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from services.segmentation.domain.experiment import Arm, Bound, Experiment
 from services.segmentation.domain.ladder import ContradictionError, Ladder, Stage
 from services.segmentation.domain.playbook import Playbook
+from services.segmentation.domain.steps import ChannelRule, Milestone, StepRules
 from services.segmentation.domain.strategy import EVERYBODY, Step, Strategy, check_strategy
 from services.segmentation.domain.tiers import Cell, Pauses, Tier, TierRule, Tiers
 from shared.contracts.outreach import Ability, DelinquencyCause, OutcomeResult, Willingness
-from shared.contracts.segmentation import TreatmentStep
+from shared.contracts.segmentation import Channel, StrategyDocument, StrategyScope, TreatmentStep
 from shared.data_files import Form, WrongDataError, read
 
 FOLDER = Path(__file__).parent
@@ -54,6 +57,27 @@ class _StrategyForm(Form, frozen=True):
     effective_from: date
     source: str
     stages: tuple[_StageStepsForm, ...]
+    cases: StrategyScope = StrategyScope.NEW
+
+
+class _ChannelForm(Form, frozen=True):
+    channel: Channel
+    from_day: int
+    templates: tuple[str, ...]
+
+
+class _MilestoneForm(Form, frozen=True):
+    name: str
+    by_day: int
+    channels: tuple[Channel, ...] = ()
+    templates: tuple[str, ...] = ()
+
+
+class _StepsForm(Form, frozen=True):
+    version: str
+    source: str
+    channels: tuple[_ChannelForm, ...]
+    milestones: tuple[_MilestoneForm, ...]
 
 
 class _RuleForm(Form, frozen=True):
@@ -113,10 +137,11 @@ def load_playbook(folder: Path = FOLDER) -> Playbook:
     """All the data below a folder. Raises WrongDataError, one line that names the file."""
     ladder = load_ladder(folder / "stages.yaml")
     tiers = load_tiers(folder / "tiers.yaml")
-    strategies = [load_strategy(file, ladder) for file in sorted((folder / "strategies").glob("*.yaml"))]
+    rules = load_step_rules(folder / "steps.yaml")
+    strategies = [load_strategy(file, ladder, rules) for file in sorted((folder / "strategies").glob("*.yaml"))]
     experiments = [load_experiment(file) for file in sorted((folder / "experiments").glob("*.yaml"))]
     try:
-        return Playbook(ladder, tiers, tuple(strategies), tuple(experiments))
+        return Playbook(ladder, tiers, tuple(strategies), tuple(experiments), rules)
     except ContradictionError as error:
         raise WrongDataError(str(error)) from None
 
@@ -131,9 +156,23 @@ def load_tiers(file: Path) -> Tiers:
     return _loaded(file, _TiersForm, _tiers)
 
 
-def load_strategy(file: Path, ladder: Ladder) -> Strategy:
+def load_step_rules(file: Path) -> StepRules:
+    """What steps are held to. Raises WrongDataError, one line with the file."""
+    return _loaded(file, _StepsForm, _step_rules)
+
+
+def load_strategy(file: Path, ladder: Ladder, rules: StepRules) -> Strategy:
     """The strategy in a file. Raises WrongDataError, one line with the file, the stage and the step."""
-    return _loaded(file, _StrategyForm, lambda form: _strategy(form, file.name, ladder))
+    return _loaded(file, _StrategyForm, lambda form: _strategy(form, file.name, ladder, rules))
+
+
+def strategy_of(document: StrategyDocument, playbook: Playbook) -> Strategy:
+    """A published strategy, held to all that a file is. Raises WrongDataError, one line with the stage and the step."""
+    try:
+        form = msgspec.convert(msgspec.to_builtins(document), _StrategyForm)
+        return _strategy(form, f"{document.id} version {document.version}", playbook.ladder, playbook.rules)
+    except (ContradictionError, msgspec.ValidationError) as error:
+        raise WrongDataError(str(error)) from None
 
 
 def load_experiment(file: Path) -> Experiment:
@@ -152,13 +191,24 @@ def _ladder(form: _LadderForm) -> Ladder:
     return Ladder(form.version, form.source, tuple(Stage(one.name, one.first_day, one.last_day) for one in form.stages))
 
 
-def _strategy(form: _StrategyForm, file: str, ladder: Ladder) -> Strategy:
+def _step_rules(form: _StepsForm) -> StepRules:
+    channels = {str(one.channel): ChannelRule(one.from_day, frozenset(one.templates)) for one in form.channels}
+    milestones = [
+        Milestone(one.name, one.by_day, frozenset(map(str, one.channels)), frozenset(one.templates))
+        for one in form.milestones
+    ]
+    return StepRules(form.version, form.source, channels, tuple(milestones))
+
+
+def _strategy(form: _StrategyForm, file: str, ladder: Ladder, rules: StepRules) -> Strategy:
     twice = [name for name, count in Counter(one.stage for one in form.stages).items() if count > 1]
     if twice:
         raise ContradictionError(f"{twice[0]}: the stage occurs more than once")
     steps = {one.stage: _steps(one) for one in form.stages}
-    strategy = Strategy(form.id, form.version, form.effective_from, form.source, steps, file)
+    for_all = form.cases is StrategyScope.ALL
+    strategy = Strategy(form.id, form.version, form.effective_from, form.source, steps, file, for_all)
     check_strategy(strategy, ladder)
+    rules.check(strategy, ladder)
     return strategy
 
 

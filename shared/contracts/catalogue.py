@@ -15,6 +15,7 @@ TOPICS: Mapping[str, Mapping[str, type[Fact]]] = {
     intake.TOPIC: {**intake.FACTS, **quarantine.FACTS},
     intake.PROFILES: {**intake.PROFILE_FACTS, **quarantine.FACTS},
     segmentation.TOPIC: {**segmentation.FACTS, **quarantine.FACTS},
+    segmentation.STRATEGIES: segmentation.STRATEGY_FACTS,
     outreach.TOPIC: {**outreach.FACTS, **quarantine.FACTS},
     outreach.ALLOCATIONS: outreach.ALLOCATION_FACTS,
     legal.TOPIC: {**legal.FACTS, **quarantine.FACTS},

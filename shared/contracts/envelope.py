@@ -5,7 +5,8 @@ A fact on the wire is an `Event`: the envelope around one payload. Handlers neve
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated, Generic, TypeVar
 
@@ -70,11 +71,13 @@ class Moment:
     """When something is applied: the instant (UTC), and the lender's business date as this lane knows it.
 
     heard: everything that the bank had said by then has been applied in this lane; None where nobody knows.
+    directives: what the lane was told to go by, by name (`ActorKind.directives`).
     """
 
     instant: datetime
     business_date: date
     heard: datetime | None = None
+    directives: Mapping[str, Fact] = field(default_factory=dict)
 
 
 def derived_id(cause: str, ordinal: int | str) -> str:

@@ -100,6 +100,8 @@ def standings_after(work: Work, moves: Sequence[CursorMove], effects: Effects) -
         of(number).outs[lane] = out
     for (number, lender), day in effects.clocks.items():
         of(number).clocks[lender] = day
+    for (number, name), fact in effects.directives.items():
+        of(number).directives[name] = fact
     _move_gaps_and_stops(of, effects)
     return after
 

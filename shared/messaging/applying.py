@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from shared.contracts.envelope import Event, Moment
+from shared.contracts.envelope import Event, Fact, Moment
 from shared.messaging.inputs import Input
 from shared.messaging.layout import State
-from shared.messaging.store import DueRow, Parked, Standing
+from shared.messaging.store import DueRow, Effects, Parked, Standing
 from shared.messaging.telling import Telling
 from shared.service import ActorKind, Rejected, TryLater
 
@@ -54,7 +54,7 @@ class Applying:
     now: datetime
     loaded: Loaded
     condemned: Mapping[str, Condemned]
-    clocks: dict[tuple[int, str], date]
+    effects: Effects
     at_most: int | None = None
     states: dict[str, State] = field(init=False)
     shards: dict[str, int] = field(default_factory=dict)
@@ -62,6 +62,7 @@ class Applying:
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     _applied: Counter[str] = field(default_factory=Counter)
+    _directed: dict[int, dict[str, Fact]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Start from what was loaded."""
@@ -77,6 +78,9 @@ class Applying:
 
     def to_lane(self, item: Input, event: Event[Any]) -> None:
         """Apply one event that has no owner. Raises Rejected, TryLater."""
+        named = self.kind.directives.get(type(event.data))
+        if named is not None:
+            self._direct(item.number, self._tried(named, event.data), event.data)
         handler = self.kind.on_lane.get(type(event.data))
         if handler is not None:
             told = self._tried(handler, event, self.moment(item.number, event.lender_id))
@@ -152,18 +156,26 @@ class Applying:
         content = rows if self.kind.layout.tables[name].key else rows.get(None)
         return dataclasses.replace(state, **{name: content})
 
-    # -- clocks --------------------------------------------------------------------------------------------------
+    # -- clocks and directives -----------------------------------------------------------------------------------
 
     def moment(self, number: int, lender_id: str) -> Moment:
         """The instant, and the lender's business date in this actor's lane."""
-        known = self.clocks.get((number, lender_id))
-        day = known or self.loaded.standings[number].clocks.get(lender_id, date.min)
-        return Moment(self.now, day, self.loaded.heard.get(number))
+        known = self.effects.clocks.get((number, lender_id))
+        standing = self.loaded.standings[number]
+        day = known or standing.clocks.get(lender_id, date.min)
+        directives = self._directed.get(number, standing.directives)
+        return Moment(self.now, day, self.loaded.heard.get(number), directives)
+
+    def _direct(self, number: int, name: str, fact: Fact) -> None:
+        """Have the lane go by a fact from here on."""
+        before = self._directed.get(number, self.loaded.standings[number].directives)
+        self._directed[number] = {**before, name: fact}
+        self.effects.directives[number, name] = fact
 
     def advances(self, number: int, event: Event[Any]) -> bool:
         """Move the lender's clock in this lane; a date that is not newer was said before, and is not said again."""
         day = event.data.business_date
         if day <= self.moment(number, event.lender_id).business_date:
             return False
-        self.clocks[number, event.lender_id] = day
+        self.effects.clocks[number, event.lender_id] = day
         return True

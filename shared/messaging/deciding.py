@@ -46,8 +46,7 @@ class Deciding:
     def __post_init__(self) -> None:
         """Start from what was loaded."""
         self.quarantines = {owner: set(letters) for owner, letters in self.loaded.quarantines.items()}
-        clocks = self.effects.clocks
-        self._applying = Applying(self.kind, self.now, self.loaded, self.condemned, clocks, self.at_most)
+        self._applying = Applying(self.kind, self.now, self.loaded, self.condemned, self.effects, self.at_most)
         self._undertaker = Undertaker(self.service, self.kind, self.now, self.seal)
 
     @property

@@ -224,4 +224,4 @@ async def actors_of(kind: ActorKind, broker: Broker) -> int:
     """How many actors of a kind there are: one per lane, one per partition of the public topic, or one."""
     if kind.is_edge:
         return await broker.partitions(kind.inputs[0])
-    return 1 if kind.name == "allocator" else SHARDS
+    return 1 if kind.is_alone else SHARDS

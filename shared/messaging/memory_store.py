@@ -350,14 +350,19 @@ class MemoryTransaction:
                 self._standing(number).gaps.pop((lane, source), None)
             else:
                 self._standing(number).gaps[lane, source] = gap
-        for (number, lender), day in effects.clocks.items():
-            self._standing(number).clocks[lender] = day
+        self._write_what_lanes_go_by(effects)
         for (number, lane), out in effects.outs.items():
             self._standing(number).outs[lane] = out
         for stop in effects.stops:
             self._standing(stop.number).stopped = stop.reason
         for number, incarnation in effects.renewed.items():
             self._standing(number).incarnation, self._standing(number).restored = incarnation, False
+
+    def _write_what_lanes_go_by(self, effects: Effects) -> None:
+        for (number, lender), day in effects.clocks.items():
+            self._standing(number).clocks[lender] = day
+        for (number, name), fact in effects.directives.items():
+            self._standing(number).directives[name] = fact
 
     def _write_quarantines(self, effects: Effects) -> None:
         database = self._database

@@ -85,7 +85,7 @@ class Notices:
         log.warning(event, **self._place, number=number, **{name: each for name, each in entries.items() if each})
 
     def _number(self, owner: str) -> int:
-        return 0 if self.kind.name == "allocator" else partition_of(owner)
+        return 0 if self.kind.is_alone else partition_of(owner)
 
 
 def _runs(numbers: Iterable[int]) -> str:

@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Any, Self
 
 import asyncpg
+import msgspec
 
+from shared.contracts import catalogue
 from shared.messaging import statements
 from shared.messaging.broker import Lane
 from shared.messaging.layout import Key, Layout, State
@@ -81,6 +83,10 @@ class PostgresStore:
             standing.outs[Lane(topic, partition)] = Out(*out)
         for lender, day in await connection.fetch(statements.CLOCKS, *place):
             standing.clocks[lender] = day
+        for name, wire_name, data in await connection.fetch(statements.DIRECTIVES, *place):
+            fact = catalogue.fact_type(wire_name)
+            if fact is not None:
+                standing.directives[name] = msgspec.json.decode(data, type=fact)
         return standing
 
     async def unacknowledged(self, number: int) -> Sequence[StoredFacts]:

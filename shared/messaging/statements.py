@@ -3,6 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
+
+from shared.contracts import catalogue
+from shared.contracts.envelope import Fact
 from shared.messaging.store import Effects
 
 # Another value than the actor's says that the server was promoted, or the database restored from a backup or a dump,
@@ -26,6 +30,7 @@ MARKS = "SELECT topic, partition, source, incarnation, last_seq FROM source_mark
 GAPS = "SELECT topic, partition, source, incarnation, from_seq, seen_seq FROM gap WHERE kind = $1 AND number = $2"
 OUTS = "SELECT topic, partition, out_seq, acked_seq, head FROM lane_out WHERE kind = $1 AND number = $2"
 CLOCKS = "SELECT lender_id, business_date FROM lane_clock WHERE kind = $1 AND number = $2"
+DIRECTIVES = "SELECT name, type, data::text FROM directive WHERE kind = $1 AND number = $2"
 UNACKNOWLEDGED = """
 SELECT o.number, o.topic, o.partition, o.incarnation, o.seq_from, o.seq_to, o.body
 FROM actor a
@@ -111,6 +116,11 @@ INSERT INTO lane_clock (kind, number, lender_id, business_date)
 SELECT $1, * FROM unnest($2::int[], $3::text[], $4::date[])
 ON CONFLICT (kind, number, lender_id) DO UPDATE SET business_date = excluded.business_date
 """
+WRITE_DIRECTIVES = """
+INSERT INTO directive (kind, number, name, type, data)
+SELECT $1, * FROM unnest($2::int[], $3::text[], $4::text[], $5::jsonb[])
+ON CONFLICT (kind, number, name) DO UPDATE SET type = excluded.type, data = excluded.data
+"""
 WRITE_OUTS = """
 INSERT INTO lane_out (kind, number, topic, partition, out_seq, acked_seq, head)
 SELECT $1, * FROM unnest($2::int[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::bytea[])
@@ -192,6 +202,7 @@ def writes(kind: str, effects: Effects) -> Iterator[tuple[str, list[Any]]]:
         (WRITE_GAPS, opened),
         (CLOSE_GAPS, closed),
         (WRITE_CLOCKS, [(*place, day) for place, day in effects.clocks.items()]),
+        (WRITE_DIRECTIVES, [(*place, *_directive(fact)) for place, fact in effects.directives.items()]),
         (WRITE_OUTS, [(n, *lane, *out) for (n, lane), out in effects.outs.items()]),
         (WRITE_FACTS, [(*row, f.body) for row, f in zip(stored, effects.facts, strict=True)]),
         (WRITE_LINKS, [(*row, heads[f.number, f.lane]) for row, f in zip(stored, effects.facts, strict=True)]),
@@ -209,6 +220,10 @@ def writes(kind: str, effects: Effects) -> Iterator[tuple[str, list[Any]]]:
     for statement, rows in entries:
         if rows:
             yield statement, [kind, *(list(column) for column in zip(*rows, strict=True))]
+
+
+def _directive(fact: Fact) -> tuple[str, str]:
+    return catalogue.wire_name(type(fact)), msgspec.json.encode(fact).decode()
 
 
 def _letter(letter: Any) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
+from shared.contracts.envelope import Fact
 from shared.messaging.broker import Lane
 from shared.messaging.layout import Key, Layout, Row, State
 
@@ -67,6 +68,7 @@ class Standing:
     gaps: dict[tuple[Lane, Source], Gap] = field(default_factory=dict)
     outs: dict[Lane, Out] = field(default_factory=dict)
     clocks: dict[str, date] = field(default_factory=dict)
+    directives: dict[str, Fact] = field(default_factory=dict)
     stopped: str = ""
     restored: bool = False
 
@@ -79,6 +81,7 @@ class Standing:
             gaps=dict(self.gaps),
             outs=dict(self.outs),
             clocks=dict(self.clocks),
+            directives=dict(self.directives),
         )
 
 
@@ -222,6 +225,7 @@ class Effects:
     marks: dict[tuple[int, Lane, Source], Mark] = field(default_factory=dict)
     gaps: dict[tuple[int, Lane, Source], Gap | None] = field(default_factory=dict)
     clocks: dict[tuple[int, str], date] = field(default_factory=dict)
+    directives: dict[tuple[int, str], Fact] = field(default_factory=dict)
     outs: dict[tuple[int, Lane], Out] = field(default_factory=dict)
     facts: list[StoredFacts] = field(default_factory=list)
     history: list[HistoryRow] = field(default_factory=list)

@@ -17,6 +17,7 @@ TOPICS = (
     "intake.ingress",
     "intake.events",
     "segmentation.events",
+    "segmentation.strategies",
     "outreach.events",
     "outreach.allocations",
     "legal.events",

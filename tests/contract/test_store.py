@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.outreach import HoldReleased
 from shared.messaging.broker import Lane
 from shared.messaging.store import (
     Answer,
@@ -54,7 +55,9 @@ async def test_an_actor_starts_with_nothing(store: Store) -> None:
     standing = await store.acquire(4, "one")
     assert (standing.number, standing.epoch, standing.stopped) == (4, 1, "")
     assert standing.restored is False
-    assert not any([standing.cursors, standing.marks, standing.gaps, standing.outs, standing.clocks])
+    assert not any(
+        [standing.cursors, standing.marks, standing.gaps, standing.outs, standing.clocks, standing.directives]
+    )
 
 
 async def test_the_first_incarnation_is_named_by_the_clock_since_a_database_may_have_been_lost(store: Store) -> None:
@@ -155,6 +158,15 @@ async def test_a_stop_lasts_until_it_is_lifted(store: Store) -> None:
     assert (await store.acquire(3, "two")).stopped == "too many"
     await write(store, Effects(stops=[Stop(3, "", NOW)]))
     assert (await store.acquire(3, "two")).stopped == ""
+
+
+async def test_what_an_actor_was_told_to_go_by_is_kept_by_name_until_another_takes_its_place(store: Store) -> None:
+    await store.acquire(4, "one")
+    first, second, other = (HoldReleased(hold_id=name, reason="\u4e2d '\"") for name in ("first", "second", "other"))
+    await write(store, Effects(directives={(3, "a"): first, (3, "b"): other, (4, "a"): other}))
+    await write(store, Effects(directives={(3, "a"): second}))
+    assert (await store.acquire(3, "two")).directives == {"a": second, "b": other}
+    assert (await store.acquire(4, "two")).directives == {"a": other}
 
 
 # What was told

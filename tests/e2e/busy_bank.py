@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 
 from services.intake.connectors.sending import CHINA, DISTRICTS, Sent
 from shared.contracts.core_banking import (
@@ -22,14 +23,27 @@ SLOTS = (time(6), time(9), time(15), time(23))
 FIRST_DAY = date(2026, 3, 2)
 
 
+class Asked(NamedTuple):
+    """A command as the API leaves it for its actor; the key names it."""
+
+    key: str
+    service: str
+    kind: str
+    name: str
+    owner: str
+    actor: str
+    body: object
+
+
 @dataclass(frozen=True)
 class Tick:
-    """What the bank says in one slot of one day."""
+    """What the bank says in one slot of one day, and what staff ask of services before it."""
 
     day: int
     slot: int
     now: datetime
     sent: Sequence[Sent]
+    asked: Sequence[Asked] = ()
 
 
 @dataclass

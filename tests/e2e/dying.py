@@ -4,13 +4,18 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
+
+import asyncpg
+import msgspec
 
 from services.installed import declared
 from services.local import Local
 from services.stepping import Run
 from shared.assembly import topics_of, worker_of
 from shared.clock import VirtualClock
+from shared.contracts.envelope import derived_id
 from shared.messaging.broker import Broker, Lane, Outgoing, Writer
 from shared.messaging.embedded_log import EmbeddedLog
 from shared.messaging.worker import Worker
@@ -20,6 +25,11 @@ from shared.ticks import Ticks
 from tests.e2e.busy_bank import Tick
 from tests.integration.runtime.cutting import CountingStore
 from tests.integration.runtime.faults import FlakyBroker
+
+_ASK = """
+INSERT INTO command (id, client, key, kind, number, name, owner, lender_id, actor, body, body_hash, created_at)
+VALUES ($1, 'test', $2, $3, 0, $4, $5, '', $6, $7::jsonb, '', $8) ON CONFLICT DO NOTHING
+"""
 
 
 class Killed(Exception):  # noqa: N818  # what has happened, not what is wrong
@@ -107,6 +117,7 @@ class Installation:
             try:
                 await run.stepper.start()
                 for tick in ticks:
+                    await self._ask(run, tick)
                     await run.tick(tick.day, tick.slot, tick.now, tick.sent)
             except Killed:
                 self.deaths += 1
@@ -115,6 +126,18 @@ class Installation:
                 await run.ticks.finish()
                 await _closed(run)
                 return
+
+    async def _ask(self, run: Run, tick: Tick) -> None:
+        """Leave commands, once, when the run first comes to their tick; only an actor without a debtor is asked."""
+        if (tick.day, tick.slot) < (run.ticks.day, run.ticks.slot):
+            return
+        for place, asked in enumerate(tick.asked):
+            connection = await asyncpg.connect(self.local.urls[asked.service])
+            body = msgspec.json.encode(asked.body).decode()
+            at = tick.now + timedelta(microseconds=place)
+            whose = (asked.key, asked.kind, asked.name, asked.owner, asked.actor)
+            await connection.execute(_ASK, derived_id(asked.key, 0), *whose, body, at)
+            await connection.close()
 
     async def _process(self) -> tuple[Run, Sequence[Worker]]:
         ticks = await MortalTicks.open(self.beside)

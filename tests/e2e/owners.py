@@ -144,6 +144,7 @@ async def summary(owners: Owners, lender_id: str | None = None) -> dict[str, Any
         "promises": await _promises(owners),
         "visits": await _visits(owners),
         "matters": await _matters(owners),
+        "experiments": await _experiments(owners),
         "payments": await _cash(owners, "heard"),
         "reversals": await _cash(owners, "heard AND reversed_at IS NOT NULL"),
     }
@@ -250,6 +251,39 @@ async def _cash(owners: Owners, condition: str) -> dict[str, dict[str, int]]:
     return {
         currency: {"count": number, "amount": amount} for currency, number, amount in await owners.rows("intake", query)
     }
+
+
+_CURED = """
+SELECT DISTINCT debtor_id FROM history
+WHERE type = 'intake.case-cured.v1'
+   OR (type = 'intake.case-closed.v1' AND data->'case'->>'disposition' = 'paid')
+"""
+_MONEY = """
+SELECT debtor_id, data->>'currency',
+       sum((data->>'amount')::bigint * CASE type WHEN 'intake.payment-posted.v1' THEN 1 ELSE -1 END)::bigint
+FROM history
+WHERE type IN ('intake.payment-posted.v1', 'intake.payment-reversed.v1') AND jsonb_typeof(data->'case') = 'object'
+GROUP BY 1, 2
+"""
+
+
+async def _experiments(owners: Owners) -> dict[str, Any]:
+    """Persons as segmentation drew them, with what intake says of their money and outreach of their contacts."""
+    cured = {debtor_id for (debtor_id,) in await owners.rows("intake", _CURED)}
+    money: dict[str, Counter[str]] = {}
+    for debtor_id, currency, amount in await owners.rows("intake", _MONEY):
+        money.setdefault(debtor_id, Counter())[currency] += amount
+    made = "SELECT debtor_id, count(*) FROM contact WHERE state = 'made' GROUP BY 1"
+    contacts: dict[str, int] = dict(await owners.rows("outreach", made))
+    found: dict[str, Any] = {}
+    for debtor_id, experiment, arm in await owners.rows("segmentation", "SELECT debtor_id, experiment, arm FROM arm"):
+        nothing = {"debtors": 0, "contacts": 0, "cured": 0, "paid": Counter(), "promises_kept": 0}
+        of = found.setdefault(experiment, {}).setdefault(arm, nothing)
+        of["debtors"] += 1
+        of["contacts"] += contacts.get(debtor_id, 0)
+        of["cured"] += debtor_id in cured
+        of["paid"].update(money.get(debtor_id, {}))
+    return found
 
 
 def night(day: date) -> datetime:

@@ -98,6 +98,11 @@ async def test_every_figure_of_the_summary_is_what_its_owner_holds(played: Playe
     assert sum(sum(states.values()) for states in told["steps"].values()) > 0
     assert {"sms", "phone"} <= set(told["contacts"])
     assert told["denials"]
+    (arms,) = told["experiments"].values()
+    assert set(arms) <= {"ladder", "timetable", "hold_out"} >= {"ladder", "timetable"}
+    assert all(
+        arms[name][what] for name in ("ladder", "timetable") for what in ("debtors", "contacts", "cured", "paid")
+    )
 
 
 async def test_every_contact_the_gateway_made_is_in_the_ledger_once_and_nothing_else(played: Played) -> None:

@@ -78,7 +78,7 @@ async def some_of_it(system: System, records: int) -> dict[str, int]:
     applied: dict[str, int] = {}
     workers = system.workers(batch=records)
     for worker in workers:
-        others = 1 if worker.kind.name == "allocator" else SHARDS
+        others = 1 if worker.kind.is_alone else SHARDS
         await worker.take(range(PUBLIC_PARTITIONS if worker.kind.is_edge else others))
         reading = Reading(worker, system.log, worker.kind.inputs)
         for _ in range(3):

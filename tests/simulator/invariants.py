@@ -280,7 +280,7 @@ def _counts(look: Look) -> Found:
         for name, sum_ in sums.items():
             for row in getattr(after, name):
                 sum_[LAYOUT.tables[name].key_of(row)] += getattr(row, LAYOUT.tables[name].amount)
-        records[owner] = DebtorRecord(owner, after.case, after.loans, after.plans)
+        records[owner] = DebtorRecord(owner, after.case, after.loans, after.plans, after.trials)
     yield from _rows_are(look, records)
     yield from _sums_are(look, sums)
 

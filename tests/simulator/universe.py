@@ -100,7 +100,7 @@ class Universe:
         """The actors of a kind that are driven."""
         if kind.is_edge:
             return tuple(range(PUBLIC_PARTITIONS))
-        return (0,) if kind.name == "allocator" else self.lanes
+        return (0,) if kind.is_alone else self.lanes
 
     def set_down(self, name: str, *, down: bool) -> None:
         """Let a server answer, or not."""

@@ -177,7 +177,9 @@ class Plant:
 
     def numbers(self, kind: str) -> Sequence[int]:
         """The actors of a kind that matter."""
-        return {"ingress": range(PARTITIONS), "allocator": range(1)}.get(kind.split("/")[1], self.lanes)
+        return {"ingress": range(PARTITIONS), "allocator": range(1), "publisher": range(1)}.get(
+            kind.split("/")[1], self.lanes
+        )
 
     def _hand(self, name: str) -> Hand:
         self._workers += 1

@@ -1,7 +1,7 @@
 """What is held of each debtor, and what is added to the sums over debtors."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -107,6 +107,22 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of a person in an experiment; `paid` is by currency, in minor units, less what was taken back.
+
+    counting: it is the experiment that the person is in now; before an arm was heard of, the one without a name is.
+    """
+
+    experiment: str = ""
+    arm: str = ""
+    counting: bool = True
+    contacts: int = 0
+    cures: int = 0
+    promises_kept: int = 0
+    paid: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class KeptFact:
     """One consumed fact as it came, with the business date that it was counted under (None: none was known)."""
 
@@ -128,6 +144,7 @@ class DebtorRecord:
     case: Case | None
     loans: Mapping[str, Loan]
     plans: Mapping[int, Plan]
+    trials: Mapping[str, Trial]
     facts: tuple[KeptFact, ...] = ()
     rolls: tuple[Roll, ...] = ()
     counts: tuple[Count, ...] = ()

@@ -4,6 +4,7 @@ from services.analytics.store.debtors import Held, find_debtor
 from services.analytics.store.figures import (
     all_transitions,
     book,
+    experiments,
     fetch_through,
     summary,
     summary_by,
@@ -20,6 +21,7 @@ __all__ = [
     "Rebuilt",
     "all_transitions",
     "book",
+    "experiments",
     "fetch_through",
     "find_debtor",
     "rebuild",

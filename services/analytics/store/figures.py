@@ -96,6 +96,37 @@ ORDER BY kind, currency, measure DESC
 """
 
 
+_ARMS = """
+SELECT experiment, arm, count(*), sum(contacts)::bigint, count(*) FILTER (WHERE cures > 0), sum(promises_kept)::bigint
+FROM trial WHERE experiment <> ''
+GROUP BY experiment, arm
+ORDER BY experiment, arm
+"""
+
+_PAID_BY_ARM = """
+SELECT experiment, arm, key, sum(value::bigint)::bigint FROM trial, jsonb_each_text(paid)
+WHERE experiment <> ''
+GROUP BY experiment, arm, key
+ORDER BY experiment, arm, key
+"""
+
+
+async def experiments(fetch: Fetch) -> dict[str, dict[str, dict[str, Any]]]:
+    """By experiment and arm: persons as they were drawn, and what became of them, whatever was done in the end."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for experiment, arm, debtors, contacts, cured, promises_kept in await fetch(_ARMS):
+        found.setdefault(experiment, {})[arm] = {
+            "debtors": debtors,
+            "contacts": contacts,
+            "cured": cured,
+            "paid": {},
+            "promises_kept": promises_kept,
+        }
+    for experiment, arm, currency, amount in await fetch(_PAID_BY_ARM):
+        found[experiment][arm]["paid"][currency] = amount
+    return found
+
+
 async def book(fetch: Fetch) -> Rows:
     """Loans that have not ended: (scheme, lender, product, bucket, currency, loans, past due, outstanding)."""
     return await fetch(_BOOK)
@@ -125,6 +156,7 @@ async def summary_by(fetch: Fetch) -> dict[str, Any]:
         "promises": {kind: happened.times("promise", kind) for kind in ("made", "kept", "broken")},
         "visits": {kind: happened.times("visit", kind) for kind in ("requested", "scheduled", "not_scheduled")},
         "matters": {kind: happened.times("matter", kind) for kind in ("opened", "closed", "declined")},
+        "experiments": await experiments(fetch),
         **_cash_by_currency(await fetch(_CASH)),
     }
 

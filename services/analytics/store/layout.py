@@ -1,6 +1,6 @@
 """The tables in which the facts and the counts lie."""
 
-from services.analytics.domain.rows import Case, Cash, Count, DebtorRecord, KeptFact, Loan, Plan, Roll
+from services.analytics.domain.rows import Case, Cash, Count, DebtorRecord, KeptFact, Loan, Plan, Roll, Trial
 from shared.messaging.layout import Layout, Table
 
 LAYOUT = Layout(
@@ -9,6 +9,7 @@ LAYOUT = Layout(
         "case": Table("collection_case", Case),
         "loans": Table("loan", Loan, key=("loan_id",)),
         "plans": Table("plan", Plan, key=("plan_number",)),
+        "trials": Table("trial", Trial, key=("experiment",)),
         "facts": Table("fact", KeptFact, use="journal"),
         "rolls": Table(
             "roll",

@@ -97,7 +97,7 @@ class _Rebuild:
             table = LAYOUT.tables[name]
             for row in getattr(record, name):
                 sums[table.key_of(row)] += getattr(row, table.amount)
-        return DebtorRecord(record.debtor_id, record.case, record.loans, record.plans)
+        return DebtorRecord(record.debtor_id, record.case, record.loans, record.plans, record.trials)
 
     async def _compare_rows(self, records: Mapping[str, DebtorRecord]) -> None:
         for name in _ROWS:

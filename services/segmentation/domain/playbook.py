@@ -1,11 +1,13 @@
 """All the data that decides, and what it offers a case on a date."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import groupby, pairwise
 
 from services.segmentation.domain.experiment import Experiment, check_experiments
 from services.segmentation.domain.ladder import ContradictionError, Ladder
+from services.segmentation.domain.steps import StepRules
 from services.segmentation.domain.strategy import Strategy
 from services.segmentation.domain.tiers import Tiers
 
@@ -18,6 +20,7 @@ class Playbook:
     tiers: Tiers
     strategies: tuple[Strategy, ...]
     experiments: tuple[Experiment, ...] = ()
+    rules: StepRules = field(default_factory=lambda: StepRules("", "", {}, ()))
 
     def __post_init__(self) -> None:
         """Sort everything and check it. Raises ContradictionError."""
@@ -45,6 +48,21 @@ class Playbook:
         versions = [one for one in self.strategies if one.name == name]
         in_effect = [one for one in versions if one.effective_from <= on]
         return in_effect[-1] if in_effect else versions[0]
+
+    def successor(self, held: Strategy, on: date) -> Strategy | None:
+        """The newest version in effect that is for all cases, and newer than the one held; None where none is."""
+        newer = [one for one in self.strategies if one.name == held.name and one.version > held.version]
+        return next((one for one in reversed(newer) if one.all_cases and one.effective_from <= on), None)
+
+    def with_published(self, published: Iterable[Strategy]) -> "Playbook":
+        """The same with each of these that contradicts neither the files nor those before it."""
+        playbook = self
+        for one in sorted(published, key=lambda each: (each.name, each.version)):
+            try:
+                playbook = replace(playbook, strategies=(*playbook.strategies, one))
+            except ContradictionError:
+                continue
+        return playbook
 
     def find(self, name: str, version: int) -> Strategy | None:
         """That version, None where it is no longer kept."""

@@ -26,6 +26,7 @@ class Step:
 class Strategy:
     """One version of what is to be done in each stage; new cases may be given it from `effective_from` on.
 
+    all_cases: then cases that hold an older version take it too, at the next decision about them.
     steps: by stage, and there by tier; a stage that treats everybody alike has the one key `EVERYBODY`.
     """
 
@@ -35,6 +36,7 @@ class Strategy:
     source: str
     steps: Mapping[str, Mapping[str, tuple[Step, ...]]]
     file: str
+    all_cases: bool = False
 
     def prescribes(self, stage: str, tier: Tier) -> tuple[Step, ...]:
         """The steps of a stage for somebody of that tier."""

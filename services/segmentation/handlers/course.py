@@ -39,14 +39,18 @@ def enrolled(playbook: Playbook, file: DebtorFile, position: Position) -> tuple[
     held, on = file.enrolment, position.as_of
     kept = held and playbook.find(held.strategy, held.strategy_version)
     if kept:
-        return file, kept
+        newer = playbook.successor(kept, on)
+        return (file, kept) if newer is None else _given(file, newer, on)
     file = file if held else drawn(playbook, file, on)
     held_out = held_out_by(playbook, file, position)
     if held_out is not None:
         return file, held_out
     experiment, arm = _arm_on(playbook, file, on)
     named = arm.strategy if arm is not None else None
-    strategy = playbook.newest(named or playbook.champion_on(on, experiment), on)
+    return _given(file, playbook.newest(named or playbook.champion_on(on, experiment), on), on)
+
+
+def _given(file: DebtorFile, strategy: Strategy, on: date) -> tuple[DebtorFile, Strategy]:
     return replace(file, enrolment=Enrolment(strategy.name, strategy.version, on)), strategy
 
 

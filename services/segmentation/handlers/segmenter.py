@@ -6,7 +6,7 @@ only what has changed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from services.segmentation.commands import OverrideTier
@@ -27,6 +27,7 @@ from services.segmentation.handlers.position import (
     taken,
     today,
 )
+from services.segmentation.publishing.editions import Editions
 from services.segmentation.store import Assignment, DebtorFile, Override, Person, ReviewDue, StageDue
 from shared.contracts.envelope import Event, Fact, Moment, Told
 from shared.contracts.intake import CaseSummary, OfCase, PaymentPosted, PaymentReversed
@@ -45,9 +46,14 @@ Decision: TypeAlias = tuple[DebtorFile, Sequence[Told]]
 
 @dataclass(frozen=True, slots=True)
 class Segmenter:
-    """The handlers, bound to the data by which they decide."""
+    """The handlers, bound to the data by which they decide: the files, and what the lane was told of strategies."""
 
     playbook: Playbook
+    _editions: Editions = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with the files."""
+        object.__setattr__(self, "_editions", Editions(self.playbook))
 
     def follow_case(self, file: DebtorFile, event: Event[OfCase], now: Moment) -> Decision:
         """Take the case as it now stands; tell only what has changed."""
@@ -134,7 +140,7 @@ class Segmenter:
         position = position_of(self.playbook.ladder, file, now)
         if position is None:
             return cleared(file), ()
-        file, found = enrolled(self.playbook, file, position)
+        file, found = enrolled(self._editions.at(now.directives), file, position)
         file = self._reviewed(file, position)
         judgement = judged(self.playbook.tiers, person_of(file), position)
         course = course_of(self.playbook, file, position, found, judgement.tier)

@@ -10,9 +10,9 @@ from services.analytics.service import HANDLERS
 from services.analytics.store import LAYOUT
 from shared.contracts import catalogue, intake, outreach
 from shared.contracts.envelope import Event, Fact, Moment
-from shared.contracts.intake import CaseStatus, CaseSummary, Disposition, LoanSummary
+from shared.contracts.intake import CaseStatus, CaseSummary, Disposition, LoanSummary, OfCase
 from shared.contracts.outreach import PlannedStep
-from shared.contracts.segmentation import Channel
+from shared.contracts.segmentation import Channel, Explanation, TreatmentAssigned
 from shared.messaging.postgres_store import PostgresStore
 from shared.messaging.store import Change, Effects
 from shared.settings import Settings
@@ -67,6 +67,26 @@ def case_of(debtor_id: str, on: date, buckets: dict[str, str]) -> CaseSummary:
     )
 
 
+EXPLAINED = Explanation(rule="r", version="1", inputs={})
+
+
+def treatment_of(case_id: str) -> TreatmentAssigned:
+    """A treatment by the arm that a person was drawn to: one of two, by the name of the case."""
+    return TreatmentAssigned(
+        stage="EARLY", strategy="s", strategy_version=1, steps=(), explanation=EXPLAINED,
+        experiment="x", experiment_version=1, arm=arm_of(case_id),
+    )  # fmt: skip
+
+
+def arm_of(name: str) -> str:
+    return ("champion", "challenger")[sum(name.encode()) % 2]
+
+
+CONTACT = outreach.ContactMade(
+    contact_id="c", plan_number=1, step_number=1, channel="phone", outcome="reached", provider_reference="p"
+)
+
+
 class Story:
     """Random facts about some debtors, and what a plain reading of them comes to."""
 
@@ -84,7 +104,7 @@ class Story:
             buckets[loan_id] = self._choose.choice(BUCKETS)
             case = case_of(debtor_id, day, buckets)
             fact = self._fact(case, number)
-            if not isinstance(fact, outreach.PlanStarted):
+            if isinstance(fact, OfCase | intake.PaymentPosted):
                 self._show(case)
             told.append((day, event_of(debtor_id, number + 1, fact, number)))
             day = min(day + timedelta(days=self._choose.randrange(20)), LAST)
@@ -108,6 +128,8 @@ class Story:
             return intake.PaymentPosted(
                 case=case, loan_id="l", payment_id=str(number), amount=number, currency="CNY", posted_at=AT
             )
+        if number % 2:
+            return CONTACT if number % 4 == 3 else treatment_of(case.case_id)
         if self._choose.random() < 0.3:
             self.expected["running"] += 1
             steps = (PlannedStep(number=1, channel=Channel.SMS, due_at=AT),)

@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from services.analytics import store
-from tests.integration.analytics.stories import Story, token_of
+from shared.contracts.intake import CaseClosed, PaymentPosted
+from shared.contracts.segmentation import TreatmentAssigned
+from tests.integration.analytics.stories import CONTACT, Story, token_of
 
 
 async def test_a_debtor_can_be_read(story: Story, client: httpx.AsyncClient) -> None:
@@ -78,6 +80,33 @@ async def test_the_book_and_the_summary_can_be_read(
     assert sum(line["loans"] for line in book) == count
     assert {line["currency"] for line in book} == {"CNY", "EUR"}
     assert (await client.get("/v1/summary")).json() == await store.summary(connection)
+
+
+def by_arm(story: Story) -> dict[str, Any]:
+    """A plain reading of the story: who was drawn counts with all that happened, also before that was heard."""
+    found: dict[str, Any] = {}
+    for told in story.facts:
+        facts = [event.data for _, event in told]
+        arms = {fact.arm for fact in facts if isinstance(fact, TreatmentAssigned)}
+        for arm in arms:
+            nothing = {"debtors": 0, "contacts": 0, "cured": 0, "paid": {"CNY": 0}, "promises_kept": 0}
+            of = found.setdefault(arm, nothing)
+            of["debtors"] += 1
+            of["contacts"] += facts.count(CONTACT)
+            of["cured"] += any(isinstance(fact, CaseClosed) for fact in facts)
+            of["paid"]["CNY"] += sum(fact.amount for fact in facts if isinstance(fact, PaymentPosted))
+    return found
+
+
+async def test_the_arms_of_an_experiment_stand_side_by_side(
+    story: Story, client: httpx.AsyncClient, connection: asyncpg.Connection
+) -> None:
+    (experiment,) = (await client.get("/v1/experiments")).json()
+    assert experiment == {"experiment": "x", "arms": by_arm(story)}
+    assert all(arm["contacts"] and arm["cured"] and arm["paid"]["CNY"] for arm in experiment["arms"].values())
+    assert (await store.summary(connection))["experiments"] == {"x": experiment["arms"]}
+    headers = {"Authorization": f"Bearer {token_of('agency')}"}
+    assert (await client.get("/v1/experiments", headers=headers)).status_code == 403
 
 
 async def test_an_agency_may_not_read(client: httpx.AsyncClient) -> None:

@@ -64,7 +64,7 @@ async def test_the_summary_is_what_a_plain_reading_of_the_facts_comes_to(
     summary = await store.summary(connection)
     expected = story.expected
     happened = ["plans", "steps", "contacts", "denials", "outcomes", "promises", "visits", "matters"]
-    assert list(summary) == ["book", "cases", *happened, "payments", "reversals"]
+    assert list(summary) == ["book", "cases", *happened, "experiments", "payments", "reversals"]
     assert summary["cases"] == {"opened": DEBTORS, "reopened": 0, "cured": 0, "closed": {"paid": expected["closed"]}}
     assert summary["payments"] == {"CNY": {"amount": expected["paid"], "count": expected["payments"]}}
     assert summary["plans"] == {"running": expected["running"]}

@@ -97,7 +97,7 @@ def _known_ids(product: Product, service: str) -> dict[str, Any]:
     known = {
         "debtor_id": [case["debtor_id"] for case in cases[:5]],
         "letter_id": [letter["id"] for letter in letters],
-        "kind": ["lane", "ingress", "allocator"],
+        "kind": ["lane", "ingress", "allocator", "publisher"],
     }
     there = {name: values for name, values in known.items() if values}
     return {

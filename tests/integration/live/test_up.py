@@ -1,13 +1,16 @@
 """`python -m services up`, as a new user starts it: one process, asked over HTTP, killed, and started again."""
 
+import asyncio
 import re
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -18,8 +21,10 @@ from shared.messaging.housekeeping import partition
 from shared.observability import metrics
 from shared.postgres import databases
 from shared.postgres.server import PostgresServer
+from shared.service import SHARDS
 from shared.settings import SERVICES
 from tests.integration.live.process import TOKENS, Product, eventually, overdue, today
+from tests.unit.segmentation.play import document
 
 pytestmark = pytest.mark.slow
 
@@ -111,6 +116,25 @@ def test_a_hold_is_placed_once_however_often_it_is_sent(product: Product) -> Non
     assert place("another reason").status_code == 422
     holds = product.of_debtor("outreach", debtor_id)["holds"]
     assert [hold["hold_id"] for hold in holds] == [first.json()["hold_id"]]
+
+
+def test_a_strategy_of_two_persons_reaches_every_lane(product: Product, server: PostgresServer) -> None:
+    text = msgspec.to_builtins(document(effective=today() + timedelta(30)))
+    proposed = product.post("segmentation", "/v1/strategies", text, headers={"Idempotency-Key": "proposal-1"})
+    assert proposed.status_code == 201
+    path, body = "/v1/strategies/s2_ladder/2/approve", {"digest": proposed.json()["digest"]}
+    alone = product.post("segmentation", path, body, headers={"Idempotency-Key": "approval-1"})
+    assert alone.status_code == 403
+    headers = {"Idempotency-Key": "approval-2"}
+    assert product.post("segmentation", path, body, "supervisor", headers).json()["state"] == "approved"
+
+    def heard_by() -> list[tuple[Any, ...]]:
+        directives = "SELECT number FROM directive WHERE kind = 'lane' AND name = 'strategy s2_ladder 2'"
+        return asyncio.run(rows(server, "segmentation", directives))
+
+    eventually(lambda: len(heard_by()) == SHARDS)
+    shown = product.get("segmentation", "/v1/strategies/s2_ladder/2").json()
+    assert (shown["state"], [entry["step"] for entry in shown["entries"]]) == ("approved", ["proposed", "approved"])
 
 
 async def test_a_bad_record_costs_one_debtor_and_no_neighbour(product: Product, server: PostgresServer) -> None:

@@ -39,7 +39,7 @@ class Actor:
 
     async def take(self) -> None:
         """Acquire every actor of the kind."""
-        for number in range(SHARDS if self.kind.name == "lane" else 1):
+        for number in range(1 if self.kind.is_alone else SHARDS):
             self.standings[number] = await self.store.acquire(number, "rig")
 
     async def hear(self, payload: Fact, debtor_id: str = "", version: int = 0) -> list[Event[Any]]:

@@ -6,14 +6,28 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from services.segmentation.domain.playbook import Playbook
+from services.segmentation.domain.strategy import Step
 from services.segmentation.handlers.segmenter import Segmenter
+from services.segmentation.publishing.editions import digest_of, directive_of
 from services.segmentation.service import declare
 from services.segmentation.store import LAYOUT, DebtorFile
+from services.segmentation.strategies import load_playbook
 from shared.contracts import intake, outreach
-from shared.contracts.envelope import Event, Moment, Told, derived_id
+from shared.contracts.envelope import Event, Fact, Moment, Told, derived_id
 from shared.contracts.intake import CaseStatus, CaseSummary, Disposition, LoanSummary
 from shared.contracts.outreach import OutcomeRecorded, OutcomeResult
-from shared.contracts.segmentation import CaseSegmented, Channel, TierAssigned, TreatmentAssigned
+from shared.contracts.segmentation import (
+    CaseSegmented,
+    Channel,
+    StageSteps,
+    StrategyDocument,
+    StrategyPublished,
+    StrategyScope,
+    StrategyWithdrawn,
+    TierAssigned,
+    TreatmentAssigned,
+    TreatmentStep,
+)
 from shared.service import Handler
 from shared.settings import Settings
 
@@ -22,6 +36,7 @@ LADDER, TIMETABLE, HOLD_OUT = "d1", "d2", "d3"
 
 DUE_ON = date(2026, 3, 1)
 SETTINGS = Settings.demo()
+SHIPPED = load_playbook()
 
 
 DECLARED = declare(SETTINGS).actors[0].handlers
@@ -44,6 +59,7 @@ class Play:
     on: date = date.min
     file: DebtorFile = field(init=False)
     count: int = 0
+    directives: dict[str, Fact] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin with an empty file."""
@@ -74,11 +90,18 @@ class Play:
             occurred_at=instant, recorded_at=instant, data=data,
         )  # fmt: skip
         before = self.file
-        self.file, told = self.handlers[type(data)](self.file, event, Moment(instant, self.on))
-        again = self.handlers[type(data)](before, event, Moment(instant, self.on))
+        self.file, told = self.handlers[type(data)](self.file, event, self._moment(instant))
+        again = self.handlers[type(data)](before, event, self._moment(instant))
         assert again == (self.file, told), "a handler gives the same answer to the same question"
         self.told: Sequence[Told] = told
         return [short(one) for one in told]
+
+    def _moment(self, instant: datetime) -> Moment:
+        return Moment(instant, self.on, directives=self.directives)
+
+    def is_told(self, fact: StrategyPublished | StrategyWithdrawn) -> None:
+        """Have the lane go by it, as the runtime does."""
+        self.directives[directive_of(fact)] = fact
 
     @property
     def treatment(self) -> TreatmentAssigned:
@@ -167,3 +190,34 @@ def promise(days: int, promise_id: str = "p1") -> dict[str, Any]:
 def ended(days: int) -> CaseSummary:
     """A case that is closed, since everything was paid."""
     return case(days, status=CaseStatus.CLOSED, oldest=None, ended=Disposition.PAID)
+
+
+def document(
+    version: int = 2, *, effective: int | date, cases: str = "all", name: str = "s2_ladder"
+) -> StrategyDocument:
+    """The shipped ladder with a letter as its first word in EARLY, in effect so many days past the first due date."""
+    (shipped,) = [one for one in SHIPPED.strategies if one.name == name and one.version == 1]
+    stages = []
+    for stage, by_tier in shipped.steps.items():
+        steps = {tier or "steps": tuple(map(_step, of)) for tier, of in by_tier.items()}
+        if stage == "EARLY" and "steps" in steps:
+            letter = TreatmentStep(number=1, channel=Channel.LETTER, after_days=1, template="balance_letter")
+            steps["steps"] = (letter, *steps["steps"][1:])
+        stages.append(StageSteps(stage=stage, **steps))
+    on = effective if isinstance(effective, date) else DUE_ON + timedelta(effective)
+    return StrategyDocument(
+        id=name, version=version, effective_from=on, source="a test", cases=StrategyScope(cases), stages=tuple(stages)
+    )  # fmt: skip
+
+
+def _step(step: Step) -> TreatmentStep:
+    return TreatmentStep(
+        number=step.number, channel=Channel(step.channel), after_days=step.after_days, template=step.template
+    )  # fmt: skip
+
+
+def published(text: StrategyDocument) -> StrategyPublished:
+    """A version that two persons have published."""
+    return StrategyPublished(
+        strategy=text, digest=digest_of(text), proposed_by="operator/ann", approved_by="supervisor/bob"
+    )  # fmt: skip

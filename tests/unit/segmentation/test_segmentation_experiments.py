@@ -243,7 +243,7 @@ def test_a_lifted_hold_contacts_nobody_in_the_hold_out() -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the shipped data, to be spoilt."""
-    for name in ("stages.yaml", "tiers.yaml"):
+    for name in ("stages.yaml", "tiers.yaml", "steps.yaml"):
         shutil.copy(FOLDER / name, tmp_path)
     for name in ("strategies", "experiments"):
         shutil.copytree(FOLDER / name, tmp_path / name)

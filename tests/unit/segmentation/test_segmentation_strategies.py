@@ -21,6 +21,7 @@ def folder(tmp_path: Path) -> Path:
     """A copy of the shipped data, to be spoilt."""
     shutil.copy(FOLDER / "stages.yaml", tmp_path)
     shutil.copy(FOLDER / "tiers.yaml", tmp_path)
+    shutil.copy(FOLDER / "steps.yaml", tmp_path)
     for name in ("strategies", "experiments"):
         shutil.copytree(FOLDER / name, tmp_path / name)
     return tmp_path
