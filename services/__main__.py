@@ -16,13 +16,14 @@ from services.intake.connectors.card_panel import PanelFileError
 from shared import logs
 from shared.data_files import WrongDataError
 from shared.embedded.kafka_server import KafkaServerError
+from shared.environment import SettingsError
 from shared.messaging.broker import BrokerUnavailableError, PartitionMismatchError
 from shared.messaging.store import StoreUnavailableError
 from shared.postgres import migrate
 from shared.postgres.migrate import SchemaBehindError
 from shared.postgres.server import PostgresServerError
 from shared.runtime import Role
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
 from shared.stepped import StuckError
 
 EXPECTED = (

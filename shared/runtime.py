@@ -19,6 +19,7 @@ import uvicorn
 
 from shared.assembly import topics_of, workers_of
 from shared.clock import Clock, SystemClock
+from shared.environment import SettingsError
 from shared.http.app import create_app
 from shared.http.database import engine_of
 from shared.http.health import Check, Readiness
@@ -30,7 +31,7 @@ from shared.messaging.store import StoreUnavailableError
 from shared.postgres import migrate
 from shared.postgres.failures import DRIVER_ERRORS
 from shared.service import Service
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
 from shared.upkeep import Upkeep
 
 log = structlog.get_logger(__name__)

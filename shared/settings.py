@@ -11,12 +11,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias
 from zoneinfo import available_timezones
 
-import msgspec
-
 from shared.addresses import is_host_and_port, is_postgres
+from shared.environment import Environment, SettingsError
 from shared.keys import KeyStore, keys_of
 from shared.vault import KEY_BYTES, Vault
 
@@ -51,14 +50,6 @@ DEMO_INDEX_KEY: Final = b"fairdue demo index: not for folk"
 
 PERSONAL: Final = frozenset({"intake", "outreach", "legal"})
 """The services that hold people's profiles, and so ask for their data keys; no other gets the means to."""
-
-
-class SettingsError(Exception):
-    """A setting is missing, malformed or unsafe; its text is one line for the person who starts the product."""
-
-    def __init__(self, variable: str, problem: str) -> None:
-        super().__init__(f"{variable}: {problem}")
-        self.variable = variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,47 +245,11 @@ def _database_variable(service: str) -> str:
     return f"DATABASE_URL_{service.upper()}"
 
 
-Decoded = TypeVar("Decoded")
-
-
-class _Reader:
-    """Reads one variable at a time and names it in every refusal."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self._demo = environ.get("FAIRDUE_MODE") == "demo"
-
-    def text(self, variable: str, default: str = "") -> str:
-        return self._environ.get(variable, "").strip() or default
-
-    def required(self, variable: str, what: str) -> str:
-        value = self.text(variable)
-        if not value:
-            raise SettingsError(variable, f"is not set; it needs {what}")
-        return value
-
-    def number(self, variable: str, default: int, lowest: int, highest: int) -> int:
-        value = self.text(variable, str(default))
-        if not value.isdecimal() or not value.isascii() or not lowest <= int(value) <= highest:
-            raise SettingsError(variable, f"{value!r} is not a whole number from {lowest} to {highest}")
-        return int(value)
-
-    def one_of(self, variable: str, choices: Any, default: str | None) -> Any:
-        value = self.text(variable) or default
-        allowed = choices.__args__
-        if value is not None and value not in allowed:
-            raise SettingsError(variable, f"{value!r} is none of {', '.join(allowed)}")
-        return value
-
-    def json(self, variable: str, form: type[Decoded], what: str) -> Decoded:
-        try:
-            return msgspec.json.decode(self.required(variable, what), type=form)
-        except msgspec.DecodeError as error:
-            reason = str(error) if isinstance(error, msgspec.ValidationError) else "it is not JSON"
-            raise SettingsError(variable, f"needs {what}: {reason}") from None
+class _Reader(Environment):
+    """Reads the variables of the product."""
 
     def broker_url(self) -> str:
-        value = self.text("BROKER_URL", EMBEDDED if self._demo else "")
+        value = self.text("BROKER_URL", EMBEDDED if self.demo else "")
         if value.rstrip(":") == "embedded":
             return EMBEDDED
         servers = value.removeprefix("kafka://").split(",")
@@ -304,14 +259,14 @@ class _Reader:
 
     def key_file(self, *, needed: bool) -> Path | None:
         variable, what = "FAIRDUE_KEY_FILE", "a file for the data keys of debtors"
-        if self._demo or not needed:
+        if self.demo or not needed:
             return Path(self.text(variable)) if self.text(variable) else None
         return Path(self.required(variable, what))
 
     def key(self, variable: str, demo: bytes, *, needed: bool = True) -> bytes:
         what = f"{KEY_BYTES} random bytes in base64"
-        if not self.text(variable) and (self._demo or not needed):
-            return demo if self._demo else b""
+        if not self.text(variable) and (self.demo or not needed):
+            return demo if self.demo else b""
         try:
             key = base64.b64decode(self.required(variable, what), validate=True)
         except binascii.Error:
@@ -322,7 +277,7 @@ class _Reader:
 
     def tokens(self) -> tuple[ApiToken, ...]:
         variable = "FAIRDUE_API_TOKENS"
-        if self._demo and not self.text(variable):
+        if self.demo and not self.text(variable):
             return DEMO_TOKENS
         given = self.json(variable, tuple[ApiToken, ...], 'a JSON list of {"name", "role", "token"}')
         if not given:
@@ -334,7 +289,7 @@ class _Reader:
         return given
 
     def database_urls(self, services: Sequence[str]) -> dict[str, str]:
-        needed = () if self._demo else tuple(services)
+        needed = () if self.demo else tuple(services)
         urls = {
             name: self._database_url(name, required=name in needed)
             for name in {**PORTS, **dict.fromkeys(needed), SANDBOX: None}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.environment import SettingsError
 from shared.settings import (
     DEMO_INDEX_KEY,
     DEMO_KEK,
@@ -16,7 +17,6 @@ from shared.settings import (
     SERVICES,
     Lender,
     Settings,
-    SettingsError,
 )
 
 SECRET = "s" * 24

@@ -1,0 +1,59 @@
+"""The environment, read one variable at a time, with every refusal in one line that names the variable."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+
+class SettingsError(Exception):
+    """A setting is missing, malformed or unsafe; its text is one line for the person who starts the product."""
+
+    def __init__(self, variable: str, problem: str) -> None:
+        super().__init__(f"{variable}: {problem}")
+        self.variable = variable
+
+
+Decoded = TypeVar("Decoded")
+
+
+class Environment:
+    """Reads one variable at a time and names it in every refusal."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.demo = environ.get("FAIRDUE_MODE") == "demo"
+
+    def text(self, variable: str, default: str = "") -> str:
+        """A variable's value, without blanks around it."""
+        return self._environ.get(variable, "").strip() or default
+
+    def required(self, variable: str, what: str) -> str:
+        """A value that must be there; `what` says what it is."""
+        value = self.text(variable)
+        if not value:
+            raise SettingsError(variable, f"is not set; it needs {what}")
+        return value
+
+    def number(self, variable: str, default: int, lowest: int, highest: int) -> int:
+        """A whole number within bounds."""
+        value = self.text(variable, str(default))
+        if not value.isdecimal() or not value.isascii() or not lowest <= int(value) <= highest:
+            raise SettingsError(variable, f"{value!r} is not a whole number from {lowest} to {highest}")
+        return int(value)
+
+    def one_of(self, variable: str, choices: Any, default: str | None) -> Any:
+        """One of the values of a literal type."""
+        value = self.text(variable) or default
+        allowed = choices.__args__
+        if value is not None and value not in allowed:
+            raise SettingsError(variable, f"{value!r} is none of {', '.join(allowed)}")
+        return value
+
+    def json(self, variable: str, form: type[Decoded], what: str) -> Decoded:
+        """A JSON text of a form."""
+        try:
+            return msgspec.json.decode(self.required(variable, what), type=form)
+        except msgspec.DecodeError as error:
+            reason = str(error) if isinstance(error, msgspec.ValidationError) else "it is not JSON"
+            raise SettingsError(variable, f"needs {what}: {reason}") from None
