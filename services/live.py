@@ -56,7 +56,8 @@ async def serve(
     services: Sequence[Service], roles: Sequence[Role], settings: Settings, broker_url: str, stopping: asyncio.Event
 ) -> None:
     """Run until `stopping` is set. A Kafka that is away is waited for: nothing is lost meanwhile."""
-    broker = await open_broker(broker_url, kafka=KafkaOptions(security=settings.kafka), patient=True)
+    kafka = KafkaOptions(security=settings.kafka, replication_factor=settings.topic_replication)
+    broker = await open_broker(broker_url, kafka=kafka, patient=True)
     runtime = Runtime(services, roles, settings, broker, stopping=stopping)
     keeping = [_calendar(runtime)] if Role.WORKER in roles and any(each.name == "intake" for each in services) else []
     try:

@@ -1,7 +1,11 @@
-"""The environment, read one variable at a time, with every refusal in one line that names the variable."""
+"""The environment, read one variable at a time, with every refusal in one line that names the variable.
+
+What is secret may lie in a file instead, as container engines hand secrets over: `NAME_FILE` then says where.
+"""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -14,6 +18,12 @@ class SettingsError(Exception):
         self.variable = variable
 
 
+SECRETS: Final = (
+    *("FAIRDUE_PERSONAL_DATA_KEY", "FAIRDUE_KEY_ENCRYPTION_KEY", "FAIRDUE_INDEX_KEY", "FAIRDUE_API_TOKENS"),
+    "KAFKA_SASL_PASSWORD",
+)
+DATABASE_URL: Final = "DATABASE_URL_"
+
 Decoded = TypeVar("Decoded")
 
 
@@ -25,8 +35,13 @@ class Environment:
         self.demo = environ.get("FAIRDUE_MODE") == "demo"
 
     def text(self, variable: str, default: str = "") -> str:
-        """A variable's value, without blanks around it."""
-        return self._environ.get(variable, "").strip() or default
+        """A variable's value, or what its file holds, without blanks around it."""
+        value, file = (self._environ.get(name, "").strip() for name in (variable, f"{variable}_FILE"))
+        if file and (variable in SECRETS or variable.startswith(DATABASE_URL)):
+            if value:
+                raise SettingsError(variable, f"is set twice: by itself and by {variable}_FILE")
+            value = _content(f"{variable}_FILE", Path(file))
+        return value or default
 
     def required(self, variable: str, what: str) -> str:
         """A value that must be there; `what` says what it is."""
@@ -57,3 +72,13 @@ class Environment:
         except msgspec.DecodeError as error:
             reason = str(error) if isinstance(error, msgspec.ValidationError) else "it is not JSON"
             raise SettingsError(variable, f"needs {what}: {reason}") from None
+
+
+def _content(variable: str, file: Path) -> str:
+    try:
+        content = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(variable, f"{file} cannot be read: {type(error).__name__}") from None
+    if not content:
+        raise SettingsError(variable, f"{file} is empty")
+    return content

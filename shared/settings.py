@@ -110,7 +110,11 @@ DEMO_LENDER: Final = Lender("demo-bank", "Europe/Berlin", "DE")
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that an installation chooses. `database_urls` may lack services that this process does not run."""
+    """Everything that an installation chooses. `database_urls` may lack services that this process does not run.
+
+    topic_replication: on how many Kafka nodes each topic that we create lies.
+    worker_port: where a process that serves no REST tells its health and its metrics; nowhere by default.
+    """
 
     mode: Mode
     broker_url: str
@@ -126,6 +130,8 @@ class Settings:
     dead_letters: DeadLetterLimit = field(default_factory=DeadLetterLimit)
     dispatch: bool = False
     outbox_hours: int = 72
+    topic_replication: int = 1
+    worker_port: int | None = None
     key_encryption_key: bytes = field(default=b"", repr=False)
     index_key: bytes = field(default=b"", repr=False)
     key_file: Path | None = None
@@ -152,6 +158,8 @@ class Settings:
             dead_letters=read.dead_letters(),
             dispatch=read.one_of("FAIRDUE_DISPATCH", Literal["on", "off"], "off") == "on",
             outbox_hours=read.number("FAIRDUE_OUTBOX_HOURS", 72, 1, 24 * 366),
+            topic_replication=read.number("FAIRDUE_TOPIC_REPLICATION", 1, 1, 9),
+            worker_port=read.worker_port(),
         )
         _refuse_unsafe(settings)
         return settings
@@ -337,6 +345,10 @@ class _Reader(Environment):
             linger_ms=self.number("FAIRDUE_LINGER_MS", usual.linger_ms, 0, 10_000),
             watchdog_seconds=self.number("FAIRDUE_WATCHDOG_SECONDS", usual.watchdog_seconds, 1, 86_400),
         )
+
+    def worker_port(self) -> int | None:
+        variable = "FAIRDUE_WORKER_PORT"
+        return self.number(variable, 0, 1, 65535) if self.text(variable) else None
 
     def dead_letters(self) -> DeadLetterLimit:
         usual = DeadLetterLimit()
