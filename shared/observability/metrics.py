@@ -132,3 +132,8 @@ def exposition(service: str) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_OneService(service))
     return generate_latest(registry)
+
+
+def exposition_of_all() -> bytes:
+    """The metrics of every service of this process, for a process that serves no REST."""
+    return generate_latest(REGISTRY)
