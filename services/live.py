@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from services import calendar, local
-from services.installed import declared
+from services.doctor import Doctor, Limits
+from services.installed import DECLARATIONS, declared
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.kafka_clients import KafkaOptions
 from shared.runtime import Role, Runtime, stop_on_signals
@@ -45,6 +46,22 @@ async def run(names: Sequence[str], roles: Sequence[Role], settings: Settings) -
     finally:
         if ours:
             await installed.stop()
+
+
+async def examined(environ: Mapping[str, str], names: Sequence[str], limits: Limits) -> list[str]:
+    """What is wrong with the system that the environment names: the one of `up`, or one in production."""
+    names = names or tuple(DECLARATIONS)
+    if environ.get("FAIRDUE_MODE") != "demo":
+        settings = Settings.from_environment(environ, names)
+        return await Doctor(settings, declared(settings, list(names)), settings.broker_url, limits).findings()
+    settings = Settings.demo(environ)
+    folder = settings.data_directory / "up" / "postgres"
+    if not await asyncio.to_thread(local.is_running, folder):
+        return [f"nothing runs in {folder}"]
+    installed = await local.start(folder)
+    settings = installed.settings(settings)
+    broker_url = installed.broker_url(settings)
+    return await Doctor(settings, declared(settings, list(names)), broker_url, limits).findings()
 
 
 def _data_keys(settings: Settings) -> Path:
