@@ -16,6 +16,7 @@ from enum import StrEnum
 
 import structlog
 import uvicorn
+from sqlalchemy.exc import DBAPIError
 from starlette.types import ASGIApp
 
 from shared.assembly import topics_of, workers_of
@@ -72,7 +73,7 @@ class Runtime:
         Raises SchemaBehindError, PartitionMismatchError, StoreUnavailableError, SettingsError.
         """
         for service in self.services:
-            await _require_schema(service.name, self.settings.database_url(service.name))
+            await require_schema(service.name, self.settings.database_url(service.name))
         with contextlib.ExitStack() as open_sockets:
             sockets = {variable: open_sockets.enter_context(self._bound(variable)) for variable in self._ports()}
             try:
@@ -237,10 +238,11 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def _require_schema(service: str, dsn: str) -> None:
+async def require_schema(service: str, dsn: str) -> None:
+    """Return where a service's database has what the code needs. Raises SchemaBehindError, StoreUnavailableError."""
     try:
         await migrate.require(dsn, service)
-    except DRIVER_ERRORS as error:
+    except (*DRIVER_ERRORS, DBAPIError) as error:  # the latter where the server answers and refuses: it starts up, say
         raise StoreUnavailableError(f"the database of {service} does not answer: {type(error).__name__}") from error
 
 
