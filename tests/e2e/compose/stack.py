@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from shared.embedded.kafka_server import KafkaServer
+from shared.embedded.kafka_server import KafkaServer, KafkaServerError
 from shared.postgres.server import PostgresServer, binaries
 from shared.settings import SERVICES
 from tests.e2e.compose.places import Places
@@ -95,7 +95,7 @@ class Stack:
     def start(self) -> None:
         """Start everything in the order of the file."""
         with ThreadPoolExecutor() as pool:
-            for started in [pool.submit(self.kafka.start), pool.submit(self._start_postgres)]:
+            for started in [pool.submit(self.start_kafka), pool.submit(self._start_postgres)]:
                 started.result()
         self.places.ports["kafka", 9092] = int(self.kafka.bootstrap.rpartition(":")[2])
         migrating = self._part("migrate")
@@ -151,6 +151,17 @@ class Stack:
     def postgres(self) -> PostgresServer:
         """The database server."""
         return PostgresServer(self.folder / "postgres")
+
+    def start_kafka(self) -> None:
+        """Start the broker, again where it did not come up in time, as the restart policy of the file would."""
+        for left in reversed(range(3)):
+            try:
+                self.kafka.start()
+            except KafkaServerError:
+                if not left:
+                    raise
+            else:
+                return
 
     def _start_postgres(self) -> None:
         """Start it with the options of the file, and let the file's script make roles and databases."""

@@ -85,7 +85,7 @@ def test_what_is_killed_comes_back_while_the_bank_goes_on(stack: Stack) -> None:
     stack.kafka.kill()
     stack.postgres.kill()
     stack.postgres.start()
-    stack.kafka.start()
+    stack.start_kafka()
     eventually(lambda: said(stack, SECOND), PATIENCE)
     for name in victims:
         eventually(lambda name=name: stack.parts[name].starts > starts[name], PATIENCE)  # type: ignore[misc]
@@ -153,11 +153,6 @@ def test_every_rule_is_evaluated_without_an_error(stack: Stack) -> None:
     eventually(lambda: all(rule["health"] == "ok" for rule in rules()))
     assert {rule["lastError"] for rule in rules() if "lastError" in rule} == set()
     assert recorded() <= {rule["name"] for rule in rules()}
-
-
-def test_a_process_that_is_away_is_seen_by_its_alert(stack: Stack) -> None:
-    down = stack.ask_prometheus("query", query='up{job="fairdue-worker"}')["result"]
-    assert len(down) == len(SERVICES)
 
 
 @pytest.mark.parametrize("name", [name for name, _ in panels()])
