@@ -4,6 +4,7 @@
 # make replay    a real card panel                                 FILE=credit_record.zip ACCOUNTS=n BROKER=kafka OUT=roll.csv
 # make kafka     a real Kafka broker, left running; Ctrl-C ends it
 # make migrate   the databases of the services, brought up to date
+# make doctor    what is wrong with the system that `make up` runs, or with the one that the environment names
 # make lint      format, rules, types, import contracts
 #
 # Proofs, each as long as one likes; `make test` and the CI run a short form of every one.
@@ -13,6 +14,7 @@
 # make chaos     faults on the real processes, then the verdict             MINUTES=60 SEED=1 BROKERS=1 (or 3); QUICK=1
 # make fuzz      bytes for every decoder, led by coverage                   MINUTES=10
 # make fuzz-api  odd requests for every route, as every caller              EXAMPLES=200
+# make image-steps  the Dockerfile, judged and carried out without an engine
 # make agree     two evaluators of the contact rules, on made-up histories  HISTORIES=100000
 # make verdicts  how many verdicts a second one core gives
 
@@ -27,7 +29,7 @@ BROKERS ?= 1
 HISTORIES ?= 100000
 RUN = .venv/bin/python -m services
 
-.PHONY: install demo up replay kafka migrate test simulate mutants stateful chaos fuzz fuzz-api agree verdicts lint
+.PHONY: install demo up replay kafka migrate doctor test simulate mutants stateful chaos fuzz fuzz-api image-steps agree verdicts lint
 
 install: .venv/installed
 	@:
@@ -46,6 +48,9 @@ kafka: install
 
 migrate: install
 	@$(RUN) migrate
+
+doctor: install
+	@FAIRDUE_MODE="$${FAIRDUE_MODE:-demo}" $(RUN) doctor
 
 test: install
 	@.venv/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
@@ -68,6 +73,10 @@ fuzz: install
 
 fuzz-api: install
 	@FAIRDUE_API_EXAMPLES="$(or $(EXAMPLES),200)" .venv/bin/pytest -n $(WORKERS) --dist loadfile -rA tests/integration/fuzz $(PYTEST)
+
+image-steps: install
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-image.lock
+	@.venv/bin/python -m tests.image
 
 agree: install
 	@TEST_HISTORIES="$(HISTORIES)" .venv/bin/pytest -n $(WORKERS) -q tests/unit/outreach/compliance/test_two_evaluators.py

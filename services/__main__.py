@@ -11,18 +11,20 @@ from pathlib import Path
 import uvloop
 
 from services import demo, live, local, replay
+from services.doctor import Limits
 from services.installed import DECLARATIONS
 from services.intake.connectors.card_panel import PanelFileError
 from shared import logs
 from shared.data_files import WrongDataError
 from shared.embedded.kafka_server import KafkaServerError
+from shared.environment import SettingsError
 from shared.messaging.broker import BrokerUnavailableError, PartitionMismatchError
 from shared.messaging.store import StoreUnavailableError
 from shared.postgres import migrate
 from shared.postgres.migrate import SchemaBehindError
 from shared.postgres.server import PostgresServerError
 from shared.runtime import Role
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
 from shared.stepped import StuckError
 
 EXPECTED = (
@@ -41,18 +43,17 @@ EXPECTED = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a command; 0, or 2 with one line on standard error."""
+    """Run a command; 0, 1 where the doctor finds something, or 2 with one line on standard error."""
     chosen = _parser().parse_args(arguments)
     try:
         _spare_the_collector()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(chosen.start(chosen))
+            return runner.run(chosen.start(chosen)) or 0
     except EXPECTED as error:
         sys.stderr.write(f"fairdue: {str(error).splitlines()[0]}\n")
         return 2
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 def _spare_the_collector() -> None:
@@ -95,6 +96,12 @@ async def _migrate(chosen: argparse.Namespace) -> None:
         sys.stdout.write(f"{name}: {', '.join(applied) or 'up to date'}\n")
 
 
+async def _doctor(chosen: argparse.Namespace) -> int:
+    found = await live.examined(os.environ, chosen.services, Limits(chosen.lag, chosen.stale))
+    sys.stdout.write("".join(f"{line}\n" for line in found or ["nothing is wrong"]))
+    return 1 if found else 0
+
+
 def _demo_settings(*, dispatch: bool = False) -> Settings:
     """`dispatch`: made-up debtors are contacted through the sandbox, unless the environment says otherwise."""
     settings = Settings.demo({"FAIRDUE_DISPATCH": "on", **os.environ} if dispatch else os.environ)
@@ -121,10 +128,14 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--role", action="append", choices=[str(role) for role in Role], default=[])
     migrating = _command(commands, "migrate", _migrate, "bring databases up to date, once, before services start")
     migrating.add_argument("services", nargs="*", type=_service)
+    examining = _command(commands, "doctor", _doctor, "what is wrong, a line each; exit code 1 if anything is")
+    examining.add_argument("services", nargs="*", type=_service)
+    examining.add_argument("--lag", type=int, default=Limits().lag, help="so many unread records are not worth a line")
+    examining.add_argument("--stale", type=float, default=Limits().stale, help="so many seconds a lane may be stale")
     return parser
 
 
-Start = Callable[[argparse.Namespace], Coroutine[None, None, None]]
+Start = Callable[[argparse.Namespace], Coroutine[None, None, int | None]]
 
 
 def _command(commands: "argparse._SubParsersAction[_Parser]", name: str, start: Start, what: str) -> "_Parser":

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from services import calendar, local
-from services.installed import declared
+from services.doctor import Doctor, Limits
+from services.installed import DECLARATIONS, declared
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.kafka_clients import KafkaOptions
 from shared.runtime import Role, Runtime, stop_on_signals
@@ -47,6 +48,22 @@ async def run(names: Sequence[str], roles: Sequence[Role], settings: Settings) -
             await installed.stop()
 
 
+async def examined(environ: Mapping[str, str], names: Sequence[str], limits: Limits) -> list[str]:
+    """What is wrong with the system that the environment names: the one of `up`, or one in production."""
+    names = names or tuple(DECLARATIONS)
+    if environ.get("FAIRDUE_MODE") != "demo":
+        settings = Settings.from_environment(environ, names)
+        return await Doctor(settings, declared(settings, list(names)), settings.broker_url, limits).findings()
+    settings = Settings.demo(environ)
+    folder = settings.data_directory / "up" / "postgres"
+    if not await asyncio.to_thread(local.is_running, folder):
+        return [f"nothing runs in {folder}"]
+    installed = await local.start(folder)
+    settings = installed.settings(settings)
+    broker_url = installed.broker_url(settings)
+    return await Doctor(settings, declared(settings, list(names)), broker_url, limits).findings()
+
+
 def _data_keys(settings: Settings) -> Path:
     """Where the data keys of debtors lie unless the environment says otherwise: all processes of a demo share them."""
     return settings.data_directory / "up" / "data-keys"
@@ -56,7 +73,8 @@ async def serve(
     services: Sequence[Service], roles: Sequence[Role], settings: Settings, broker_url: str, stopping: asyncio.Event
 ) -> None:
     """Run until `stopping` is set. A Kafka that is away is waited for: nothing is lost meanwhile."""
-    broker = await open_broker(broker_url, kafka=KafkaOptions(security=settings.kafka), patient=True)
+    kafka = KafkaOptions(security=settings.kafka, replication_factor=settings.topic_replication)
+    broker = await open_broker(broker_url, kafka=kafka, patient=True)
     runtime = Runtime(services, roles, settings, broker, stopping=stopping)
     keeping = [_calendar(runtime)] if Role.WORKER in roles and any(each.name == "intake" for each in services) else []
     try:

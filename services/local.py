@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from shared.environment import SettingsError
 from shared.postgres import databases, migrate
 from shared.postgres.server import PostgresServer
 from shared.service import Service
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,16 @@ from enum import StrEnum
 
 import structlog
 import uvicorn
+from sqlalchemy.exc import DBAPIError
+from starlette.types import ASGIApp
 
 from shared.assembly import topics_of, workers_of
 from shared.clock import Clock, SystemClock
+from shared.environment import SettingsError
 from shared.http.app import create_app
 from shared.http.database import engine_of
 from shared.http.health import Check, Readiness
+from shared.http.worker_app import create_worker_app
 from shared.messaging import lag
 from shared.messaging.broker import Broker, BrokerUnavailableError
 from shared.messaging.leases import Leases
@@ -30,7 +34,7 @@ from shared.messaging.store import StoreUnavailableError
 from shared.postgres import migrate
 from shared.postgres.failures import DRIVER_ERRORS
 from shared.service import Service
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
 from shared.upkeep import Upkeep
 from shared.watching import keep_looking
 
@@ -41,6 +45,7 @@ GRACE_SECONDS = 10
 """How long what is in hand may take at the end; what waits for a broker or a database that is away is then given up."""
 
 LAG_SECONDS = 3.0
+WORKER_PORT = "FAIRDUE_WORKER_PORT"
 
 
 class Role(StrEnum):
@@ -69,12 +74,9 @@ class Runtime:
         Raises SchemaBehindError, PartitionMismatchError, StoreUnavailableError, SettingsError.
         """
         for service in self.services:
-            await _require_schema(service.name, self.settings.database_url(service.name))
+            await require_schema(service.name, self.settings.database_url(service.name))
         with contextlib.ExitStack() as open_sockets:
-            sockets = {
-                service.name: open_sockets.enter_context(self._bound(service.name))
-                for service in (self.services if Role.API in self.roles else ())
-            }
+            sockets = {variable: open_sockets.enter_context(self._bound(variable)) for variable in self._ports()}
             try:
                 await self._together(sockets)
             except BaseExceptionGroup as group:
@@ -85,20 +87,26 @@ class Runtime:
             if Role.WORKER in self.roles:
                 tasks.create_task(self._work())
             for service in self.services:
-                if service.name in sockets:
-                    tasks.create_task(self._serve(service, sockets[service.name]))
+                if bound := sockets.get(_port_variable(service.name)):
+                    tasks.create_task(self._serve_rest(service, bound))
                 for watch in service.watches:
                     tasks.create_task(keep_looking(service.name, watch, self.stopping))
+            if bound := sockets.get(WORKER_PORT):
+                tasks.create_task(self._serve(create_worker_app(self._all_ready), bound))
 
-    def _bound(self, service: str) -> socket.socket:
-        """The socket of a service's REST. Raises SettingsError where its port is taken."""
-        place = self.settings.host, self.settings.ports[service]
+    def _ports(self) -> dict[str, int]:
+        """Where this process listens, by the variable that says so: at each service's REST, or at the workers' port."""
+        if Role.API in self.roles:
+            return {_port_variable(service.name): self.settings.ports[service.name] for service in self.services}
+        return {WORKER_PORT: self.settings.worker_port} if self.settings.worker_port is not None else {}
+
+    def _bound(self, variable: str) -> socket.socket:
+        """The socket of a port. Raises SettingsError where it is taken."""
+        place = self.settings.host, self._ports()[variable]
         try:
             return socket.create_server(place, family=socket.AF_INET6 if ":" in place[0] else socket.AF_INET)
         except OSError as error:
-            raise SettingsError(
-                f"FAIRDUE_PORT_{service.upper()}", f"{place[1]} cannot be used: {error.strerror}"
-            ) from None
+            raise SettingsError(variable, f"{place[1]} cannot be used: {error.strerror}") from None
 
     # -- workers -------------------------------------------------------------------------------------------------
 
@@ -164,6 +172,10 @@ class Runtime:
         checks = [Check(f"worker {loop.worker.kind.name}", not _trouble(loop), _trouble(loop)) for loop in loops]
         return Readiness(tuple(checks) or (Check("workers", ok=False, detail=self.waits_for or "not started"),))
 
+    async def _all_ready(self) -> Readiness:
+        each = await asyncio.gather(*(self._ready(service.name) for service in self.services))
+        return Readiness(tuple(check for one in each for check in one.checks))
+
     async def _lags(self, service: str) -> Mapping[tuple[str, int], int]:
         """How far behind the actors held here are; nothing where the broker does not say so in time."""
         workers = [loop.worker for loop in self.loops.get(service, [])]
@@ -173,9 +185,9 @@ class Runtime:
         except (BrokerUnavailableError, TimeoutError):
             return {}
 
-    # -- REST ----------------------------------------------------------------------------------------------------
+    # -- HTTP ----------------------------------------------------------------------------------------------------
 
-    async def _serve(self, service: Service, bound: socket.socket) -> None:
+    async def _serve_rest(self, service: Service, bound: socket.socket) -> None:
         engine = engine_of(self.settings.database_url(service.name))
         app = create_app(
             service,
@@ -185,6 +197,12 @@ class Runtime:
             ready=lambda: self._ready(service.name),
             lags=(lambda: self._lags(service.name)) if Role.WORKER in self.roles else None,
         )
+        try:
+            await self._serve(app, bound)
+        finally:
+            await engine.dispose()
+
+    async def _serve(self, app: ASGIApp, bound: socket.socket) -> None:
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS)
         server = _Server(config)
         stop = asyncio.create_task(self._stop(server))
@@ -193,11 +211,14 @@ class Runtime:
         finally:
             self.stopping.set()
             await stop
-            await engine.dispose()
 
     async def _stop(self, server: uvicorn.Server) -> None:
         await self.stopping.wait()
         server.should_exit = True
+
+
+def _port_variable(service: str) -> str:
+    return f"FAIRDUE_PORT_{service.upper()}"
 
 
 class _Server(uvicorn.Server):
@@ -220,10 +241,11 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def _require_schema(service: str, dsn: str) -> None:
+async def require_schema(service: str, dsn: str) -> None:
+    """Return where a service's database has what the code needs. Raises SchemaBehindError, StoreUnavailableError."""
     try:
         await migrate.require(dsn, service)
-    except DRIVER_ERRORS as error:
+    except (*DRIVER_ERRORS, DBAPIError) as error:  # the latter where the server answers and refuses: it starts up, say
         raise StoreUnavailableError(f"the database of {service} does not answer: {type(error).__name__}") from error
 
 

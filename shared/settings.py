@@ -108,7 +108,11 @@ DEMO_LENDER: Final = Lender("demo-bank", "Europe/Berlin", "DE")
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that an installation chooses. `database_urls` may lack services that this process does not run."""
+    """Everything that an installation chooses. `database_urls` may lack services that this process does not run.
+
+    topic_replication: on how many Kafka nodes each topic that we create lies.
+    worker_port: where a process that serves no REST tells its health and its metrics; nowhere by default.
+    """
 
     mode: Mode
     broker_url: str
@@ -125,6 +129,8 @@ class Settings:
     dispatch: bool = False
     worked_by_people: tuple[str, ...] = ()
     outbox_hours: int = 72
+    topic_replication: int = 1
+    worker_port: int | None = None
     key_encryption_key: bytes = field(default=b"", repr=False)
     index_key: bytes = field(default=b"", repr=False)
     key_file: Path | None = None
@@ -154,6 +160,8 @@ class Settings:
             worked_by_people=tuple(read.text("FAIRDUE_WORKED_BY_PEOPLE").replace(",", " ").split()),
             outbox_hours=read.number("FAIRDUE_OUTBOX_HOURS", 72, 1, 24 * 366),
             carriers=read_carriers(read),
+            topic_replication=read.number("FAIRDUE_TOPIC_REPLICATION", 1, 1, 9),
+            worker_port=read.worker_port(),
         )
         _refuse_unsafe(settings, channels_told=bool(read.text("FAIRDUE_CHANNELS")))
         return settings
@@ -241,10 +249,10 @@ def _database_variable(service: str) -> str:
 
 
 class _Reader(Environment):
-    """Reads what an installation chooses."""
+    """Reads the variables of the product."""
 
     def broker_url(self) -> str:
-        value = self.text("BROKER_URL", EMBEDDED if self._demo else "")
+        value = self.text("BROKER_URL", EMBEDDED if self.demo else "")
         if value.rstrip(":") == "embedded":
             return EMBEDDED
         servers = value.removeprefix("kafka://").split(",")
@@ -254,13 +262,13 @@ class _Reader(Environment):
 
     def key_file(self, *, needed: bool) -> Path | None:
         variable, what = "FAIRDUE_KEY_FILE", "a file for the data keys of debtors"
-        if self._demo or not needed:
+        if self.demo or not needed:
             return Path(self.text(variable)) if self.text(variable) else None
         return Path(self.required(variable, what))
 
     def tokens(self) -> tuple[ApiToken, ...]:
         variable = "FAIRDUE_API_TOKENS"
-        if self._demo and not self.text(variable):
+        if self.demo and not self.text(variable):
             return DEMO_TOKENS
         given = self.json(variable, tuple[ApiToken, ...], 'a JSON list of {"name", "role", "token"}')
         if not given:
@@ -272,7 +280,7 @@ class _Reader(Environment):
         return given
 
     def database_urls(self, services: Sequence[str]) -> dict[str, str]:
-        needed = () if self._demo else tuple(services)
+        needed = () if self.demo else tuple(services)
         urls = {
             name: self._database_url(name, required=name in needed)
             for name in {**PORTS, **dict.fromkeys(needed), SANDBOX: None}
@@ -320,6 +328,10 @@ class _Reader(Environment):
             linger_ms=self.number("FAIRDUE_LINGER_MS", usual.linger_ms, 0, 10_000),
             watchdog_seconds=self.number("FAIRDUE_WATCHDOG_SECONDS", usual.watchdog_seconds, 1, 86_400),
         )
+
+    def worker_port(self) -> int | None:
+        variable = "FAIRDUE_WORKER_PORT"
+        return self.number(variable, 0, 1, 65535) if self.text(variable) else None
 
     def dead_letters(self) -> DeadLetterLimit:
         usual = DeadLetterLimit()

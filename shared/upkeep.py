@@ -23,10 +23,11 @@ TEND_EVERY: Final = 600.0
 """Seconds between two looks at partitions and old rows."""
 
 COUNT_EVERY: Final = 15.0
+LAG_SECONDS: Final = 3.0
 LOG_HOURS: Final = 72
 """How long the embedded log keeps what was read; a Kafka has its own retention."""
 
-_AWAY = (*DRIVER_ERRORS, BrokerUnavailableError)
+_AWAY = (*DRIVER_ERRORS, BrokerUnavailableError, TimeoutError)
 
 
 @dataclass(slots=True)
@@ -80,6 +81,10 @@ class Upkeep:
         waiting = await self._house.waiting()
         for worker in self.workers:
             worker.meter.waiting(_held(waiting.quarantined, worker), _held(waiting.parked, worker))
+        async with asyncio.timeout(LAG_SECONDS):  # a broker that is away must not hold up an end in order
+            for worker in self.workers:
+                behind = await lag.behind([worker], self.broker)
+                worker.meter.behind(sum(behind.values()))
 
 
 def _held(counts: Counts, worker: Worker) -> int:

@@ -9,7 +9,8 @@ import asyncpg
 
 from services.analytics.service import rebuild
 from services.analytics.store import Rebuilt
-from shared.settings import Settings, SettingsError
+from shared.environment import SettingsError
+from shared.settings import Settings
 
 SHOWN = 20
 """Differences that are printed; the number of all of them is."""

@@ -8,6 +8,7 @@ answers, else from the jars.
 """
 
 import argparse
+import hashlib
 import os
 import shutil
 import signal
@@ -231,12 +232,16 @@ def fetch_jars(jars: Path = JARS) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own arguments
     if done.returncode:
         raise KafkaServerError(f"Maven could not fetch Kafka's jars: {_last_line(done.stdout or done.stderr)}")
-    (jars / "complete").touch()
+    (jars / "complete").write_text(_wanted_jars())
 
 
 def _have_jars(jars: Path) -> bool:
-    """Whether a fetch has ended well; half a fetch does not count."""
-    return (jars / "complete").exists()
+    """Whether a fetch of what the POM now names has ended well; half a fetch does not count."""
+    return _text_of(jars / "complete") == _wanted_jars()
+
+
+def _wanted_jars() -> str:
+    return hashlib.sha256(POM.read_bytes()).hexdigest()
 
 
 def _choose_ports(wanted: Sequence[int]) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """What a turn applies, one by one: a record, an answer, a due row, a command, or a letter that is tried again."""
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -128,3 +129,11 @@ def due_of(layout: Layout, letter: Letter, content: dict[str, Any]) -> DueRow:
     table = layout.tables[content["name"]]
     row = msgspec.convert(content["row"], table.row)
     return DueRow(letter.number, content["owner"], content["name"], table.key_of(row), row)
+
+
+def due_since(layout: Layout, inputs: Iterable[Input]) -> datetime | None:
+    """The earliest instant at which due work among inputs was due; None where there is none, or only days."""
+    instants = [
+        getattr(each.due.row, layout.tables[each.due.name].due or "") for each in inputs if each.due is not None
+    ]
+    return min((instant for instant in instants if isinstance(instant, datetime)), default=None)

@@ -1,9 +1,16 @@
 """Turns what a turn did into the metrics of one kind of actor of one service."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.messaging.turn import Turned
 from shared.observability import metrics
+
+_FROM_THE_START = (
+    *(metrics.FENCED_WRITERS, metrics.PUBLISH_FAILURES, metrics.REEMISSIONS, metrics.TAKEOVERS),
+    *(metrics.EVENTS_APPLIED, metrics.FACTS_TOLD, metrics.DUPLICATES_DROPPED, metrics.DEAD_LETTERS),
+    *(metrics.GAPS_OPENED, metrics.GAPS_REPAIRED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,16 @@ class Meter:
         metrics.FACTS_TOLD.labels(*labels).inc(sum(f.seq_to - f.seq_from + 1 for f in turned.facts))
         metrics.BATCH_EVENTS.labels(*labels).observe(counts["applied"])
         metrics.BATCH_SECONDS.labels(*labels).observe(seconds)
+
+    def late(self, oldest: datetime | None, due_since: datetime | None, now: datetime) -> None:
+        """Show how old the oldest record of a committed turn was, and how long the oldest due work had been due."""
+        for since, metric in ((oldest, metrics.INPUT_AGE), (due_since, metrics.DUE_DELAY)):
+            if since is not None:
+                metric.labels(self.service, self.kind).observe(max((now - since).total_seconds(), 0))
+
+    def behind(self, records: int) -> None:
+        """Show how many records the actors held have yet to read."""
+        metrics.LAG.labels(self.service, self.kind).set(records)
 
     def gaps(self, opened: int, repaired: int) -> None:
         """Count gaps that a turn has opened and closed."""
@@ -52,8 +69,10 @@ class Meter:
     def begin(self) -> None:
         """Show every counter from the start, at nought: a series that first appears with a fault hides its rise."""
         labels = (self.service, self.kind)
-        for counter in (metrics.FENCED_WRITERS, metrics.PUBLISH_FAILURES, metrics.REEMISSIONS, metrics.TAKEOVERS):
+        for counter in _FROM_THE_START:
             counter.labels(*labels).inc(0)
+        for histogram in (metrics.INPUT_AGE, metrics.DUE_DELAY):
+            histogram.labels(*labels)
         self.unrepaired(0)
         self.waiting(0, 0)
 

@@ -19,7 +19,7 @@ from shared.messaging.broker import Lane
 from shared.messaging.deciding import Deciding
 from shared.messaging.errands import Call
 from shared.messaging.halving import Rehearsal, first_failure, guilty
-from shared.messaging.inputs import DUE_TOPIC
+from shared.messaging.inputs import DUE_TOPIC, due_since
 from shared.messaging.loading import Loading
 from shared.messaging.renewing import renewal
 from shared.messaging.store import (
@@ -70,6 +70,7 @@ class Turned:
     took_commands: int = 0
     took_due: int = 0
     took_answers: int = 0
+    due_since: datetime | None = None
     wrote: bool = True
     effects: Effects = field(default_factory=Effects)
     calls: list[Call] = field(default_factory=list)
@@ -155,6 +156,7 @@ class Turn:
         if changes:
             await transaction.save(self.kind.layout, changes)
         turned = self._turned(work, admitted, deciding, taken)
+        turned.due_since = due_since(self.kind.layout, inputs)
         await self._stop_the_poisoned(transaction, deciding, turned, work.now)
         await transaction.write(deciding.effects)
         turned.wrote = bool(changes or admitted.moves or _has_content(deciding.effects))

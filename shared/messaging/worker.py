@@ -220,6 +220,8 @@ class Worker:
                 self.lose(error.lost)
                 continue
             self.meter.turned(turned, time.perf_counter() - started)
+            oldest = min((record.timestamp for each in ours.values() for record in each), default=None)
+            self.meter.late(oldest, turned.due_since, self._clock.now())
             self.meter.gaps(*self.notices.gaps(self.standings, turned.standings))
             self.standings = dict(turned.standings)
             return turned

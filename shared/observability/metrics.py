@@ -19,6 +19,9 @@ REGISTRY = CollectorRegistry()
 QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds, for what a caller or a batch waits for."""
 
+LATE = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+"""Seconds, for what the debtor of an event or of a due step waits for."""
+
 SIZES = (1, 10, 50, 100, 250, 500, 1_000, 2_000, 5_000, 10_000)
 
 
@@ -109,6 +112,21 @@ OWNED_SHARDS = _gauge("owned_shards", "Shards that this process works for.", "sh
 STOPPED_SHARDS = _gauge("stopped_shards", "Owned shards that wait for an operator to resume them.", "shards", "kind")
 
 # How late we are.
+INPUT_AGE = _histogram(
+    "input_age_seconds",
+    "Age, by the log's clock, of the oldest record of a batch once its effects were committed.",
+    "seconds",
+    "kind",
+    buckets=LATE,
+)
+DUE_DELAY = _histogram(
+    "due_delay_seconds",
+    "Time from the instant at which the oldest due work of a batch was due to its commit.",
+    "seconds",
+    "kind",
+    buckets=LATE,
+)
+LAG = _gauge("lag_records", "Records that the actors held here have yet to read.", "records", "kind")
 LANE_WATERMARK_AGE = _gauge(
     "lane_watermark_age_seconds", "Age of the oldest watermark over the owned lanes.", "seconds", "kind"
 )
@@ -182,3 +200,8 @@ def exposition(service: str) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_OneService(service))
     return generate_latest(registry)
+
+
+def exposition_of_all() -> bytes:
+    """The metrics of every service of this process, for a process that serves no REST."""
+    return generate_latest(REGISTRY)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 
 from services.installed import declared
@@ -54,6 +54,9 @@ class Unread(Meter):
     """Nobody scrapes a schedule: counting for nobody would take a tenth of its time."""
 
     def turned(self, turned: Turned, seconds: float) -> None:
+        """Count nothing."""
+
+    def late(self, oldest: datetime | None, due_since: datetime | None, now: datetime) -> None:
         """Count nothing."""
 
     def gaps(self, opened: int, repaired: int) -> None:

@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from shared.postgres.server import PostgresServer
+from shared.postgres.tuning import free_port
 from tests.integration.live.process import Product, eventually, overdue
 
 pytestmark = pytest.mark.slow
 
 DEMO = {"FAIRDUE_MODE": "demo"}
+WORKER_PORT = free_port()
 
 
 @dataclass
@@ -36,7 +39,7 @@ def pair(migrated: Path) -> Iterator[Pair]:
     """The two halves of intake."""
     pair = Pair(
         Product(migrated, ("run", "intake", "--role", "api"), DEMO),
-        Product(migrated, ("run", "intake", "--role", "worker"), DEMO),
+        Product(migrated, ("run", "intake", "--role", "worker"), {**DEMO, "FAIRDUE_WORKER_PORT": str(WORKER_PORT)}),
     )
     pair.api.start()
     yield pair
@@ -56,6 +59,19 @@ def test_together_they_work(pair: Pair) -> None:
     assert eventually(lambda: pair.api.case(pair.api.debtor("anna")))["status"] == "open"
     assert pair.api.held("intake") == {"ingress": 7, "lane": 32, "profiles": 32}
     assert pair.api.ready("intake")
+
+
+def of_worker(path: str) -> httpx.Response:
+    return httpx.get(f"http://127.0.0.1:{WORKER_PORT}{path}", timeout=20)
+
+
+def test_the_worker_tells_its_health_and_its_metrics_by_itself(pair: Pair) -> None:
+    assert of_worker("/livez").json() == {"live": True}
+    answer = of_worker("/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    assert {check["name"] for check in answer.json()["checks"]} == {"worker ingress", "worker lane", "worker profiles"}
+    assert 'events_applied_total{kind="lane",service="intake"}' in of_worker("/metrics").text
+    assert of_worker("/v1/shards").status_code == 404
 
 
 def test_the_api_does_not_know_how_far_the_worker_is(pair: Pair) -> None:

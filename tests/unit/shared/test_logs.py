@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from shared import logs
-from shared.settings import SettingsError
+from shared.environment import SettingsError
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.environment import SettingsError
 from shared.settings import (
     DEMO_INDEX_KEY,
     DEMO_KEK,
@@ -16,7 +17,6 @@ from shared.settings import (
     SERVICES,
     Lender,
     Settings,
-    SettingsError,
 )
 
 SECRET = "s" * 24
@@ -86,6 +86,8 @@ def test_every_number_can_be_set() -> None:
         "FAIRDUE_DATA": "/var/lib/fairdue",
         "FAIRDUE_OUTBOX_HOURS": "24",
         "FAIRDUE_WORKED_BY_PEOPLE": "phone, visit",
+        "FAIRDUE_TOPIC_REPLICATION": "3",
+        "FAIRDUE_WORKER_PORT": "9100",
     }
     settings = Settings.demo(environ)
     tuning = settings.worker
@@ -94,7 +96,30 @@ def test_every_number_can_be_set() -> None:
     assert settings.ports["legal"] == 9104
     assert settings.outbox_hours == 24
     assert settings.worked_by_people == ("phone", "visit")
+    assert (settings.topic_replication, settings.worker_port) == (3, 9100)
     assert settings.data_directory == Path("/var/lib/fairdue")
+
+
+def test_what_is_secret_may_lie_in_files(tmp_path: Path) -> None:
+    secret = {name: value for name, value in PRODUCTION.items() if name not in {"BROKER_URL", "FAIRDUE_KEY_FILE"}}
+    for name, value in secret.items():
+        (tmp_path / name).write_text(value + "\n")
+    files = {f"{name}_FILE": str(tmp_path / name) for name in secret}
+    plain = {name: value for name, value in PRODUCTION.items() if name not in secret}
+    assert Settings.from_environment({**plain, **files}) == Settings.from_environment(PRODUCTION)
+
+
+def test_a_secret_that_cannot_be_read_is_named_and_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    for file, problem in [("missing", "cannot be read: FileNotFoundError"), ("empty", "is empty")]:
+        environ = {**PRODUCTION, "FAIRDUE_INDEX_KEY": "", "FAIRDUE_INDEX_KEY_FILE": str(tmp_path / file)}
+        with pytest.raises(SettingsError, match=f"^FAIRDUE_INDEX_KEY_FILE: .*{file} {problem}$"):
+            Settings.from_environment(environ)
+
+
+def test_a_secret_is_given_once() -> None:
+    with pytest.raises(SettingsError, match="^DATABASE_URL_LEGAL: is set twice"):
+        Settings.from_environment({**PRODUCTION, "DATABASE_URL_LEGAL_FILE": "/nowhere"})
 
 
 def test_lenders_are_read_with_their_calendars() -> None:
