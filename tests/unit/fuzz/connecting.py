@@ -1,7 +1,10 @@
 """Every connector of a core system, with inputs of its own to begin from; and what must hold of whatever it reads."""
 
+import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -10,9 +13,13 @@ from services.intake.connectors.cloud_events import decode, outgoing
 from services.intake.connectors.fineract.events import Core
 from services.intake.connectors.fineract.messages import Fineract
 from services.intake.connectors.fineract.schemas import Schemas
+from services.intake.connectors.iso20022 import camt054, pacs004
+from services.intake.connectors.iso20022.money import Collecting
+from services.intake.connectors.iso20022.postings import Postings
 from services.intake.connectors.sealing import Sealer
 from services.intake.connectors.sending import Ignored, Outcome, Refused, Sent
 from shared.contracts import core_banking
+from shared.contracts.core_banking import PaymentPosted
 from shared.settings import Settings
 from tests.unit.connectors import avro
 from tests.unit.fuzz.anything import CANARY, record
@@ -75,4 +82,43 @@ def _fineract() -> Connector:
     return Connector(Fineract(schemas, Core("bank")).read, examples)
 
 
-CONNECTORS = {"fineract": _fineract()}
+COLLECTING = Collecting("bank")
+
+
+def _camt054() -> Connector:
+    booked = (
+        f"<Ntry><AcctSvcrRef>{CANARY}</AcctSvcrRef><Amt Ccy='EUR'>1.50</Amt><CdtDbtInd>CRDT</CdtDbtInd>"
+        f"<Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2031-05-06</Dt></BookgDt><NtryDtls><TxDtls><Refs><TxId>t</TxId></Refs>"
+        "<RmtInf><Ustrd>L-1</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"
+    )
+    as_json = {
+        "CdtDbtInd": "CRDT",
+        "BookgDt": {"DtTm": "2031-05-06T10:00:00Z"},
+        "NtryRef": CANARY,
+        "NtryDtls": [{"TxDtls": {"Amt": {"@": "7", "@Ccy": "JPY"}, "RmtInf": {"Ustrd": ["L-1"]}}}],
+    }
+    name = camt054.MESSAGE
+    examples = [
+        f"<Document xmlns='urn:x'><{name}><Ntfctn>{booked * 2}</Ntfctn></{name}></Document>".encode(),
+        json.dumps({name: {"Ntfctn": [{"Ntry": [as_json]}]}}).encode(),
+    ]
+
+    def read(data: bytes) -> Sequence[Outcome]:
+        with Postings() as postings:
+            return camt054.read(data, COLLECTING, postings)
+
+    return Connector(read, examples)
+
+
+def _pacs004() -> Connector:
+    postings = Postings()
+    at = datetime(2031, 1, 1, tzinfo=UTC)
+    paid = PaymentPosted(lender_id="bank", loan_id="L-1", payment_id="p", amount=150, currency="EUR", posted_at=at)
+    postings.remember(paid, [f"TxId:{CANARY}"])
+    returned = f"<OrgnlTxId>{CANARY}</OrgnlTxId><RtrdIntrBkSttlmAmt Ccy='EUR'>1.50</RtrdIntrBkSttlmAmt>"
+    header = "<GrpHdr><CreDtTm>2031-05-06T10:00:00Z</CreDtTm></GrpHdr>"
+    example = f"<Document><PmtRtr>{header}<TxInf>{returned}</TxInf></PmtRtr></Document>".encode()
+    return Connector(partial(pacs004.read, collecting=COLLECTING, postings=postings), [example])
+
+
+CONNECTORS = {"fineract": _fineract(), "camt.054": _camt054(), "pacs.004": _pacs004()}

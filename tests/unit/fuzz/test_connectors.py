@@ -24,7 +24,7 @@ def test_every_example_is_read(name: str) -> None:
 
 
 @EVERY_CONNECTOR
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_any_bytes_give_events_or_refusals(name: str, data: st.DataObject) -> None:
     example = data.draw(st.sampled_from(CONNECTORS[name].examples))
