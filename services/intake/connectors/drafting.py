@@ -12,11 +12,13 @@ from services.intake.connectors.cloud_event_rules import check_year
 from services.intake.connectors.money import minor_units
 from services.intake.connectors.sending import Outcome, Refused, Sent
 from shared.contracts import catalogue
-from shared.contracts.core_banking import Instalment
 from shared.contracts.envelope import Fact
+from shared.contracts.reading import UnreadableError, parsed
 from shared.service import Rejected
 
 LONGEST_ID: Final = 512
+MAX_BYTES: Final = cloud_events.MAX_BYTES
+_decode: Final = msgspec.json.Decoder().decode
 AMOUNTS: Final = frozenset({"amount", "outstanding", "principal", "interest", "penalty", "fee"})
 """Fields that are minor units where they are whole numbers, and units of the currency where they are texts."""
 
@@ -24,7 +26,13 @@ AMOUNTS: Final = frozenset({"amount", "outstanding", "principal", "interest", "p
 def drafted(name: str, fields: Mapping[str, Any]) -> Fact:
     """An event of a type from its fields by name; empty ones are left out. Raises Rejected."""
     given = {field: value for field, value in fields.items() if value is not None}
-    return checked(name, msgspec.json.encode(_in_minor_units(given, given.get("currency"))))
+    if any(isinstance(given.get(field), float) for field in AMOUNTS):
+        raise Rejected("is a number with a point: an amount is written as text, or in whole minor units")
+    try:
+        data = msgspec.json.encode(_in_minor_units(given, given.get("currency")))
+    except (OverflowError, UnicodeError, RecursionError):
+        raise Rejected("holds a value that no event can have") from None
+    return checked(name, data)
 
 
 def checked(name: str, data: bytes) -> Fact:
@@ -40,6 +48,25 @@ def sent(event_id: str, at: datetime, fact: Fact) -> Sent:
     check_year(at, "time")
     cloud_events.payload(catalogue.wire_name(type(fact)), msgspec.json.encode(fact))
     return Sent(event_id, at, fact)
+
+
+def of_lender(lender_id: str, name: str, fields: Any) -> Fact:
+    """An event of one lender, whose id may be left out; another lender's is refused. Raises Rejected."""
+    if not isinstance(fields, Mapping):
+        raise Rejected("is no object", field="data")
+    if fields.get("lender_id", lender_id) != lender_id:
+        raise Rejected("is another lender", field="lender_id")
+    return drafted(name, {**fields, "lender_id": lender_id})
+
+
+def json_of(data: bytes | str, field: str = "") -> Any:
+    """What some JSON says. Raises Rejected; `field` is where it stands."""
+    if len(data) > MAX_BYTES:
+        raise Rejected(f"is larger than {MAX_BYTES} bytes", field=field)
+    try:
+        return parsed(_decode, data.encode(errors="surrogatepass") if isinstance(data, str) else data)
+    except UnreadableError as error:
+        raise Rejected(error.reason, field=field or error.field) from None
 
 
 def attempted(place: str, make: Callable[[], Iterable[Outcome]]) -> list[Outcome]:
@@ -89,8 +116,3 @@ def _converted(name: str, value: Any, currency: Any) -> Any:
     if name == "instalments" and isinstance(value, list | tuple):
         return [_in_minor_units(each, currency) if isinstance(each, Mapping) else each for each in value]
     return value
-
-
-def instalment_fields() -> tuple[str, ...]:
-    """The names of what is told of an instalment."""
-    return tuple(field.name for field in msgspec.structs.fields(Instalment))

@@ -9,7 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from services.intake.connectors import mambu
 from services.intake.connectors.cloud_events import decode, outgoing
+from services.intake.connectors.debezium import outbox, tables
 from services.intake.connectors.fineract.events import Core
 from services.intake.connectors.fineract.messages import Fineract
 from services.intake.connectors.fineract.schemas import Schemas
@@ -22,7 +24,7 @@ from shared.contracts import core_banking
 from shared.contracts.core_banking import PaymentPosted
 from shared.settings import Settings
 from tests.unit.connectors import avro
-from tests.unit.fuzz.anything import CANARY, record
+from tests.unit.fuzz.anything import AT, CANARY, record
 
 SEALER = Sealer.for_trying(Settings.demo({}).vault)
 
@@ -121,4 +123,50 @@ def _pacs004() -> Connector:
     return Connector(partial(pacs004.read, collecting=COLLECTING, postings=postings), [example])
 
 
-CONNECTORS = {"fineract": _fineract(), "camt.054": _camt054(), "pacs.004": _pacs004()}
+POSTED = "core-banking.payment-posted.v1"
+PAYMENT = {
+    "loan_id": "L-1",
+    "payment_id": "p",
+    "amount": "8.50",
+    "currency": "EUR",
+    "posted_at": "2031-05-06T10:00:00Z",
+}
+
+
+def _change(table: str, row: object) -> bytes:
+    source = {"table": table, "ts_ms": 1_900_000_000_000}
+    return json.dumps({"before": None, "after": row, "source": source, "op": "c", "ts_ms": CANARY}).encode()
+
+
+def _outbox() -> Connector:
+    headers = (("id", b"e"), ("type", POSTED.encode()))
+    row = {"id": CANARY, "type": POSTED, "payload": json.dumps(PAYMENT)}
+    examples = [json.dumps(PAYMENT).encode(), json.dumps(json.dumps(PAYMENT)).encode(), _change("outbox", row)]
+    return Connector(lambda data: outbox.read(data, headers, AT, "bank"), examples)
+
+
+def _tables() -> Connector:
+    fields: dict[str, str | tables.Field] = {
+        **{name: name for name in PAYMENT},
+        "posted_at": tables.Field(column="posted_at", form="milliseconds"),
+    }
+    mapped = tables.Tables((tables.Table("payments", ("create",), POSTED, fields),))
+    row = {**PAYMENT, "posted_at": 1_900_000_000_000, "name": CANARY}
+    return Connector(lambda data: tables.read(data, mapped, "bank"), [_change("payments", row)])
+
+
+def _mambu() -> Connector:
+    metadata = {"eid": CANARY, "occurred_at": "2031-05-06T10:00:00Z"}
+    event = {"metadata": metadata, "body": json.dumps({"type": POSTED, "data": PAYMENT})}
+    example = json.dumps({"cursor": {"offset": CANARY}, "events": [event, event]}).encode()
+    return Connector(lambda data: mambu.read(data, "bank"), [example])
+
+
+CONNECTORS = {
+    "fineract": _fineract(),
+    "camt.054": _camt054(),
+    "pacs.004": _pacs004(),
+    "debezium outbox": _outbox(),
+    "debezium tables": _tables(),
+    "mambu": _mambu(),
+}
