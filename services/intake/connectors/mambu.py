@@ -8,11 +8,14 @@ So the template is written to say an event of ours, with amounts as Mambu writes
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from services.intake.connectors import drafting
 from services.intake.connectors.sending import Ignored, Outcome
 from shared.service import Rejected
+
+LONGEST: Final = drafting.MAX_BYTES + 1
+"""Of a longer line so much is read that it is refused, and then the rest."""
 
 
 def read(batch: bytes, lender_id: str) -> list[Outcome]:

@@ -49,3 +49,9 @@ class Ignored(NamedTuple):
 
 Outcome: TypeAlias = Sent | Refused | Ignored
 """What a connector makes of a part of its input, whatever stands in it."""
+
+
+def key_of(fact: Fact) -> bytes | None:
+    """The key under which an event is sent: events of one loan, or of one person, keep their order."""
+    name = getattr(fact, "loan_id", "") or getattr(fact, "party_id", "")
+    return f"{name}".encode() if name else None

@@ -17,6 +17,9 @@ from shared.contracts.core_banking import PaymentPosted, PaymentReversed
 from shared.service import Rejected
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z0-9._:/@+\-]{1,128}", re.ASCII)
+ANY_LOAN: Final = re.compile(rf"^{IDENTIFIER.pattern}$", re.ASCII)
+"""Where a bank says nothing else, a text that is nothing but an id is a loan's."""
+
 LONGEST_TEXT: Final = 1_000
 NOT_PROVIDED: Final = "NOTPROVIDED"
 REFERENCES: Final = ("UETR", "TxId", "InstrId", "EndToEndId", "AcctSvcrRef")
@@ -32,7 +35,7 @@ class Collecting:
 
     lender_id: str
     zone: tzinfo = UTC
-    loan: re.Pattern[str] = re.compile(r"^([A-Za-z0-9._:/@+\-]{1,128})$", re.ASCII)
+    loan: re.Pattern[str] = ANY_LOAN
 
     def loans_in(self, written: Iterable[str]) -> set[str]:
         """The loans that some texts name."""
