@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.intake.connectors import commands
@@ -38,6 +39,7 @@ EXPECTED = (
 """What a user can do something about: one line, and exit code 2."""
 
 Command = Callable[[argparse.Namespace], Coroutine[None, None, int]]
+Kinds: TypeAlias = "argparse._SubParsersAction[OneLineParser]"  # noqa: SLF001  # argparse has no other name for it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

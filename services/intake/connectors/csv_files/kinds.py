@@ -30,13 +30,14 @@ _CONTACTS: Final = tuple(str(kind) for kind in ContactKind)
 class Kind:
     """One kind of file.
 
-    at: the column that says when it happened. grouped: whether the rows of a loan, one after the other, are one event.
+    at: the column that says when it happened. instants: columns of a date with its time. grouped: whether the rows of a
+    loan, one after the other, are one event.
     """
 
     name: str
     event: str
-    fact: type[Fact]
     at: str
+    instants: frozenset[str]
     needs: frozenset[str]
     knows: frozenset[str]
     fields: Callable[[Sequence[Row]], dict[str, Any]]
@@ -46,9 +47,8 @@ class Kind:
         """The event that some rows say. Raises Rejected."""
         given = [{name: value for name, value in row.items() if value} for row in rows]
         fields = self.fields(given)
-        for field in msgspec.structs.fields(self.fact):
-            if field.name in fields and _is_instant(field):
-                fields[field.name] = drafting.instant(fields[field.name], field.name, zone)
+        for name in self.instants & fields.keys():
+            fields[name] = drafting.instant(fields[name], name, zone)
         fact = drafting.drafted(self.event, {**fields, "lender_id": lender_id})
         return drafting.sent(event_id, getattr(fact, self.at), fact)
 
@@ -127,7 +127,8 @@ def _kind(
     own = [field for field in msgspec.structs.fields(fact) if field.name not in {"lender_id", *without}]
     needs = {field.name for field in own if field.required} | ({"number", "due_on"} if grouped else set())
     knows = {field.name for field in own} | set(more)
-    return Kind(name, event, fact, at, frozenset(needs), frozenset(knows), fields, grouped)
+    instants = frozenset(field.name for field in own if _is_instant(field))
+    return Kind(name, event, at, instants, frozenset(needs), frozenset(knows), fields, grouped)
 
 
 KINDS: Final = (
