@@ -174,9 +174,9 @@ async def test_a_file_that_was_cut_off_is_refused_and_the_row_named(tmp_path: Pa
     [
         ("", "file.csv: has no header"),
         ("a,b\n1,2\n", "file.csv: is no file of reversals, payments, closings, overdue instalments, profiles: for "),
-        (f"{PAYMENTS},sum\n", "file.csv: sum: is no column of a file of payments"),
-        (f"{PAYMENTS},amount\n", "file.csv: amount: occurs twice"),
-        (f"{PAYMENTS},{NAME}\n", "file.csv: a column: is no column of a file of payments"),
+        (f"{PAYMENTS},sum\n", "file.csv: column 7: is none that a file of payments has"),
+        (f"{PAYMENTS},amount\n", "file.csv: column 7: occurs twice"),
+        (f"P-1,{NAME},{NAME}\n", "file.csv: column 3: occurs twice"),
         (PAYMENTS + "\n" + "x" * 70_000 + "\n", "file.csv, line 2: is too long for a row"),
         (f'{PAYMENTS}\n"a"b,1\n', "file.csv, row 1: is not written as CSV writes rows"),
         (f"{OVERDUE}\nL-1,P\n,P\n", "file.csv, row 2: names no loan, and so might belong to any"),

@@ -54,24 +54,22 @@ class Kind:
 
 
 def kind_of(header: Sequence[str]) -> Kind:
-    """The kind of file that a header announces. Raises Rejected, with the column that is in the way."""
-    for column in header:
-        if header.count(column) > 1:
-            raise Rejected("occurs twice", field=_shown(column))
+    """The kind of file that a header announces. Raises Rejected, with the column that is in the way.
+
+    A column is named by its number: a file without a header begins with somebody's data.
+    """
+    for place, column in enumerate(header, 1):
+        if column in header[: place - 1]:
+            raise Rejected("occurs twice", field=f"column {place}")
     found = next((kind for kind in KINDS if kind.needs <= set(header)), None)
     if found is None:
         best = max(KINDS, key=lambda kind: len(kind.needs & set(header)))
         missing = ", ".join(sorted(best.needs - set(header)))
         raise Rejected(f"is no file of {', '.join(kind.name for kind in KINDS)}: for {best.name} it lacks {missing}")
-    unknown = next((column for column in header if column not in found.knows), None)
-    if unknown is not None:
-        raise Rejected(f"is no column of a file of {found.name}", field=_shown(unknown))
+    for place, column in enumerate(header, 1):
+        if column not in found.knows:
+            raise Rejected(f"is none that a file of {found.name} has", field=f"column {place}")
     return found
-
-
-def _shown(column: str) -> str:
-    """A column's name, if it looks like one: a file without a header begins with somebody's data."""
-    return column if column.replace("_", "").isalpha() and column.isascii() else "a column"
 
 
 def _is_instant(field: msgspec.structs.FieldInfo) -> bool:
