@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from services.intake.connectors import commands
 from services.intake.connectors.__main__ import main
+from services.intake.connectors.iso20022.money import Collecting
+from services.intake.connectors.iso20022.postings import Postings
+from services.intake.connectors.sending import Refused
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +74,12 @@ def test_without_a_kafka_it_says_how_to_name_one(
     said = capsys.readouterr().err
     assert said.startswith("BROKER_URL: needs ")
     assert said.count("\n") == 1
+
+
+def test_a_return_is_told_from_a_notice_by_what_stands_in_the_file() -> None:
+    with Postings() as postings:
+        read = [
+            commands._read(f"<Document><{name}/></Document>".encode(), Collecting("bank"), postings)
+            for name in ("PmtRtr", "BkToCstmrDbtCdtNtfctn", "Other")
+        ]
+    assert read == [[], [], [Refused("", "", "holds no BkToCstmrDbtCdtNtfctn")]]
