@@ -286,3 +286,32 @@ async def test_a_file_of_rows_is_sent_by_command_and_its_second_run_sends_nothin
     records = await read_all(broker, core_banking.TOPIC)
     ours = [json.loads(each.value) for each in records if dict(each.headers)["ce_source"] == f"/csv/{lender}".encode()]
     assert [(each["loan_id"], each["posted_at"]) for each in ours] == [("L-1", "2031-05-06T10:00:00+08:00")]
+
+
+async def test_notices_and_batches_are_sent_by_command_and_what_is_refused_is_said(
+    broker: Broker, kafka: KafkaServer, tmp_path: Path
+) -> None:
+    lender = f"iso-bank-{os.getpid()}"
+    booked = (
+        "<Ntry><Amt Ccy='EUR'>1.50</Amt><CdtDbtInd>CRDT</CdtDbtInd><BookgDt><Dt>2031-05-06</Dt></BookgDt>"
+        "<AcctSvcrRef>{0}</AcctSvcrRef><NtryDtls><TxDtls><Refs><TxId>{0}</TxId></Refs>"
+        "<RmtInf><Ustrd>{1}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"
+    )
+    entries = booked.format("a", "L-1") + booked.format("b", "no loan")
+    notice = f"<Document><BkToCstmrDbtCdtNtfctn>{entries}</BkToCstmrDbtCdtNtfctn></Document>"
+    (tmp_path / "credits.xml").write_text(notice)
+    back = "<TxInf><OrgnlTxId>a</OrgnlTxId><RtrdIntrBkSttlmAmt Ccy='EUR'>1.50</RtrdIntrBkSttlmAmt></TxInf>"
+    header = "<GrpHdr><CreDtTm>2031-05-09T10:00:00Z</CreDtTm></GrpHdr>"
+    (tmp_path / "returns.xml").write_text(f"<Document><PmtRtr>{header}{back}</PmtRtr></Document>")
+    files = [tmp_path / "credits.xml", tmp_path / "returns.xml"]
+    sending = await _started(
+        command("iso20022", *files, "--lender", lender, "--payments", tmp_path / "payments"), kafka
+    )
+    said, refused = await asyncio.wait_for(sending.communicate(), LONGEST)
+    assert sending.returncode == 1
+    assert said == b"credits.xml: 1 events sent, 1 refused\nreturns.xml: 1 events sent, 0 refused\n"
+    assert refused == b"credits.xml: entry 2, transaction 1: RmtInf: names no loan\n"
+    records = await read_all(broker, core_banking.TOPIC)
+    ours = [each for each in records if dict(each.headers)["ce_source"] == f"/iso20022/{lender}".encode()]
+    assert [dict(each.headers)["ce_id"] for each in ours] == [b"a/posted", b"a/reversed"]
+    assert len({each.lane for each in ours}) == 1, "events of one loan keep their order"
