@@ -92,6 +92,16 @@ def outgoing(event: Fact, *, source: str, event_id: str, time: datetime, key: by
     return Outgoing(key, _encode(event), tuple((name, value.encode()) for name, value in attributes.items()))
 
 
+def payload(name: str, data: bytes) -> Any:
+    """What an event of a type says, by the rules that all events of the bank must keep. Raises Rejected."""
+    decoder = _decoders.get(name)
+    if decoder is None:
+        raise Rejected("is not a type of event that is known here", field="type")
+    found = _parsed(decoder, data)
+    rules.check(found, data)
+    return found
+
+
 def decode(record: Record, sealer: Sealer) -> Event[Any] | None:
     """Read a record of the public topic; personal data leaves here sealed, and the party only as its pseudonym.
 
@@ -109,11 +119,7 @@ def decode(record: Record, sealer: Sealer) -> Event[Any] | None:
 
 
 def _event(attributes: Attributes, recorded_at: datetime, sealer: Sealer) -> Event[Any] | None:
-    decoder = _decoders.get(attributes.type)
-    if decoder is None:
-        raise Rejected("is not a type of event that is known here", field="type")
-    data: Any = _parsed(decoder, attributes.data)
-    rules.check(data, attributes.data)
+    data = payload(attributes.type, attributes.data)
     party_id = getattr(data, "party_id", "")
     debtor_id = sealer.pseudonym(data.lender_id, party_id) if party_id else ""
     if isinstance(data, PROFILES) and sealer.is_forgotten(debtor_id, data.updated_at):

@@ -1,6 +1,7 @@
 """A fuzzer that follows coverage, for nights: `make fuzz MINUTES=10`, or with the file of a finding to run it again.
 
-It holds every decoder to what `reading.py` says. The first byte chooses the kind of actor, the second the headers.
+It holds every decoder to what `reading.py` says, and every connector to what `connecting.py` says. The last byte says
+which of the two, the one before it the kind of actor or the connector, the next the headers.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import atheris
 
 with atheris.instrument_imports(include=["services", "shared"]):
     from tests.unit.fuzz.anything import HEADER_NAMES, HEADER_VALUES, KINDS, examples_for, record
+    from tests.unit.fuzz.connecting import CONNECTORS, check
     from tests.unit.fuzz.reading import check_decoding, check_input, check_transport
 
 PLACES = [(kind, each.lane.topic, each.headers) for _, kind in sorted(KINDS.items()) for each in examples_for(kind)]
@@ -19,8 +21,12 @@ FINDINGS = Path(".fuzz")
 
 
 def one(data: bytes) -> None:
-    """Read some bytes as one record."""
+    """Read some bytes as one record, or as what a core system sends."""
     source = atheris.FuzzedDataProvider(data)
+    if source.ConsumeBool():
+        connector = CONNECTORS[source.PickValueInList(sorted(CONNECTORS))]
+        check(connector, source.ConsumeBytes(source.remaining_bytes()))
+        return
     kind, topic, headers = PLACES[source.ConsumeIntInRange(0, len(PLACES) - 1)]
     for _ in range(source.ConsumeIntInRange(0, 3)):
         name = source.PickValueInList(HEADER_NAMES)
@@ -35,7 +41,10 @@ def seeds(folder: Path) -> None:
     """The golden examples, for the fuzzer to begin with; it takes numbers from the end of what it has."""
     for number, (kind, topic, headers) in enumerate(PLACES):
         values = [each.value for each in examples_for(kind) if (each.lane.topic, each.headers) == (topic, headers)]
-        (folder / str(number)).write_bytes(values[0] + bytes([0, number]))
+        (folder / str(number)).write_bytes(values[0] + bytes([0, number, 0]))
+    for number, (name, connector) in enumerate(sorted(CONNECTORS.items())):
+        for place, example in enumerate(connector.examples):
+            (folder / f"{name} {place}").write_bytes(example + bytes([number, 1]))
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Change data capture by Debezium: a core's outbox, or its tables themselves."""

@@ -1,0 +1,43 @@
+"""Appending to a topic from a command: each call returns when all is acknowledged."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import count
+
+from shared.messaging.broker import Broker, Lane, Outgoing, Writer
+from shared.messaging.partitioner import murmur2
+
+
+class Topic:
+    """Appends to one topic; records of one key keep their order."""
+
+    def __init__(self, broker: Broker, name: str) -> None:
+        self.name = name
+        self._broker = broker
+        self._writer: Writer | None = None
+        self._partitions = 0
+        self._unkeyed = count()
+
+    async def append(self, records: Sequence[Outgoing]) -> None:
+        """Append in order. Raises BrokerUnavailableError: then some may be there all the same."""
+        if not records:
+            return
+        if self._writer is None:
+            self._partitions = await self._broker.partitions(self.name)
+            self._writer = await self._broker.writer()
+        batches: dict[Lane, list[Outgoing]] = defaultdict(list)
+        for record in records:
+            batches[Lane(self.name, self._partition(record.key))].append(record)
+        await self._writer.append(batches)
+
+    async def close(self) -> None:
+        """Let go of the writer; after an error it cannot be used again, and the next append makes another."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with suppress(Exception):  # it may be broken: what matters is that it is gone
+                await writer.close()
+
+    def _partition(self, key: bytes | None) -> int:
+        number = next(self._unkeyed) if key is None else murmur2(key) & 0x7FFFFFFF
+        return number % self._partitions
