@@ -53,10 +53,11 @@ def records_of(name: str, loans: int) -> list[Outgoing]:
 
 async def nights(installation: Installation, loans: int, names: Sequence[str] = NIGHTS) -> list[Night]:
     """Nights one after the other on the same installation."""
-    return [await _night(installation, name, loans) for name in names]
+    return [await night(installation, name, loans) for name in names]
 
 
-async def _night(installation: Installation, name: str, loans: int) -> Night:
+async def night(installation: Installation, name: str, loans: int) -> Night:
+    """One night: from the first record written to the last consequence committed."""
     records = records_of(name, loans)
     before, wal = installation.cost(), await installation.servers.wal_bytes()
     began = time.perf_counter()

@@ -190,7 +190,7 @@ class Installation:
         return await self._waiting()
 
     async def _waiting(self) -> str:
-        for service, kind in self._kinds:
+        for (service, _), kind in self.kinds.items():
             clock = EveningClock(EVENING, self.began, self._speed_of(service))
             asked = anything_waits(kind.layout), kind.name, list(range(SHARDS)), clock.now() + A_MOMENT
             if (await self._rows(service, *asked))[0][0]:
@@ -198,9 +198,10 @@ class Installation:
         return ""
 
     @cached_property
-    def _kinds(self) -> list[tuple[str, ActorKind]]:
+    def kinds(self) -> dict[tuple[str, str], ActorKind]:
+        """Every kind of actor, by its service and name."""
         services = declared(Settings.demo({"FAIRDUE_KEY_FILE": str(self.servers.folder / "data-keys")}))
-        return [(service.name, kind) for service in services for kind in service.actors]
+        return {(service.name, kind.name): kind for service in services for kind in service.actors}
 
     async def _rows(self, service: str, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
         if service not in self._connections:
