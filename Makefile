@@ -14,6 +14,8 @@
 # make fuzz      bytes for every decoder, led by coverage                   MINUTES=10
 # make fuzz-api  odd requests for every route, as every caller              EXAMPLES=200
 # make agree     two evaluators of the contact rules, on made-up histories  HISTORIES=100000
+#
+# make bench     how fast, on this machine: against the floor of the hardware and the peers   QUICK=1 RESULT=file.json
 # make verdicts  how many verdicts a second one core gives
 
 LOANS ?= 5000
@@ -27,7 +29,7 @@ BROKERS ?= 1
 HISTORIES ?= 100000
 RUN = .venv/bin/python -m services
 
-.PHONY: install demo up replay kafka migrate test simulate mutants stateful chaos fuzz fuzz-api agree verdicts lint
+.PHONY: install demo up replay kafka migrate test simulate mutants stateful chaos fuzz fuzz-api agree bench verdicts lint
 
 install: .venv/installed
 	@:
@@ -71,6 +73,9 @@ fuzz-api: install
 
 agree: install
 	@TEST_HISTORIES="$(HISTORIES)" .venv/bin/pytest -n $(WORKERS) -q tests/unit/outreach/compliance/test_two_evaluators.py
+
+bench: install
+	@.venv/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(RESULT),--result "$(RESULT)")
 
 verdicts: install
 	@.venv/bin/python -m benchmarks.verdicts

@@ -1,7 +1,7 @@
 """Programs of the harness that say where they stand, one word a line, and end when their input does."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +20,13 @@ class Child:
     log: Path
 
     @classmethod
-    async def start(
-        cls, name: str, command: Sequence[str], folder: Path, cwd: Path, environment: Mapping[str, str] | None = None
-    ) -> "Child":
-        """Start a program."""
+    async def start(cls, name: str, command: Sequence[str], folder: Path, cwd: Path, *, quiet: bool = False) -> "Child":
+        """Start a program; what a `quiet` one says goes to its log, too."""
         log = folder / f"{name}.log"
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
-                *command, cwd=cwd, env=environment, stderr=errors,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                *command, cwd=cwd, stderr=errors, stdin=asyncio.subprocess.PIPE,
+                stdout=errors if quiet else asyncio.subprocess.PIPE,
             )  # fmt: skip
         return cls(name, process, log)
 

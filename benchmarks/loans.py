@@ -44,12 +44,11 @@ def _book() -> tuple[LoanOverdue, ...]:
     return tuple(fact for fact in facts if isinstance(fact, LoanOverdue) and fact.party_id)
 
 
-def snapshots(loans: int, night: int = 0) -> Iterator[LoanOverdue]:
+def snapshots(loans: int, night: int = 0, names: str = "") -> Iterator[LoanOverdue]:
     """What the bank reports of so many overdue loans in a night, from 0 on; nothing was paid in between."""
-    book = _book()
-    names = ((loan, f"{number}") for number in count() for loan in book)
-    for loan, number in islice(names, loans):
-        named = replace(loan, loan_id=f"{loan.loan_id}.{number}", party_id=f"{loan.party_id}.{number}")
+    repeated = ((loan, f"{names}{number}") for number in count() for loan in _book())
+    for loan, name in islice(repeated, loans):
+        named = replace(loan, loan_id=f"{loan.loan_id}.{name}", party_id=f"{loan.party_id}.{name}")
         yield _as_of(named, night) if night else named
 
 
@@ -68,10 +67,10 @@ def _grown(instalment: Instalment, days: int) -> Instalment:
     )
 
 
-def night_of(loans: int, night: int) -> list[Outgoing]:
+def night_of(loans: int, night: int, names: str = "") -> list[Outgoing]:
     """A night's records: first that the books stand on a new date, then every loan."""
     at = EVENING + timedelta(days=night)
-    told = (_record(loan, f"night/{night}/{loan.loan_id}", at) for loan in snapshots(loans, night))
+    told = (_record(loan, f"night/{night}/{loan.loan_id}", at) for loan in snapshots(loans, night, names))
     return [date_of(night), *told]
 
 

@@ -66,13 +66,16 @@ class Servers:
         return int(await self.value("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn"))
 
 
+_SHORT_SESSIONS = {"group.min.session.timeout.ms": "1000"}
+"""Consumer groups of peers shall miss a member that was killed as soon as our leases do."""
+
+
 @asynccontextmanager
 async def servers(*, kafka: bool = True, fast: bool = False) -> AsyncIterator[Servers]:
     """Fresh servers in a folder that is removed at the end. `fast` gives up durability, for tests only."""
     folder = _folder()
-    made = Servers(
-        folder, PostgresServer(folder / "postgres", fast=fast), KafkaServer(folder / "kafka") if kafka else None
-    )
+    broker = KafkaServer(folder / "kafka", settings=_SHORT_SESSIONS) if kafka else None
+    made = Servers(folder, PostgresServer(folder / "postgres", fast=fast), broker)
     try:
         await asyncio.to_thread(made.postgres.start)
         if made.kafka is not None:
