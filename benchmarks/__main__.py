@@ -13,7 +13,7 @@ from typing import Final
 
 import uvloop
 
-from benchmarks import against_floor, one_job, verdicts
+from benchmarks import against_floor, latency, one_job, scaling, verdicts
 from benchmarks.children import ChildError
 from benchmarks.installation import NotDoneError
 from benchmarks.plan import FULL, QUICK, Plan
@@ -39,6 +39,8 @@ async def count_verdicts(plan: Plan, results: Results) -> None:
 
 SECTIONS: Final[Mapping[str, tuple[Section, Callable[[Results], str] | None]]] = {
     "end-to-end": (against_floor.run, against_floor.shown),
+    "latency": (latency.run, latency.shown),
+    "scaling": (scaling.run, scaling.shown),
     "one-job": (one_job.run, one_job.shown),
     "verdicts": (count_verdicts, None),
 }
@@ -54,7 +56,7 @@ async def measure(plan: Plan, only: Sequence[str] = ()) -> Results:
         try:
             await section(plan, results)
         except FAILED as error:
-            results.not_run[name] = " ".join(str(error).split())[:400]
+            results.fail(name, error)
         if shown is not None:
             print(shown(results), flush=True)
     return results
@@ -80,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(headline(results))
     if chosen.result:
         results.write(chosen.result)
-    return int(any(reason != "was not asked for" for reason in results.not_run.values()))
+    return int(results.failed)
 
 
 if __name__ == "__main__":

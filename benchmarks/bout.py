@@ -56,6 +56,7 @@ class Bout:
     child: Child | None = None
     loads: list[Load] = field(default_factory=list)
     told: Counter[Change] = field(default_factory=Counter)
+    marks: int = 0
 
     async def start(self) -> None:
         """Start its process. Raises NotInstalledError."""
@@ -115,8 +116,7 @@ class Bout:
 
     async def _until_as_many(self, changes: int, deadline: float) -> None:
         """Wait for records, some of which may be no changes: these are read when there may be enough."""
-        marks = await self._ends() - self.told.total() if self.told else 0
-        while await self._ends() - marks < changes:
+        while await self._ends() - self.marks < changes:
             self._check(deadline)
             await asyncio.sleep(LOOK_EVERY)
         self._check(deadline)
@@ -134,7 +134,9 @@ class Bout:
     async def read(self) -> None:
         """Read what was told since."""
         while records := await self._fetched():
-            self.told.update(change for record in records if (change := change_of(record)))
+            changes = [change for record in records if (change := change_of(record))]
+            self.told.update(changes)
+            self.marks += len(records) - len(changes)
 
     async def _fetched(self) -> Sequence[Record]:
         """What comes next; a broker that is slow to answer is asked again."""

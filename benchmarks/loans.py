@@ -70,7 +70,7 @@ def _grown(instalment: Instalment, days: int) -> Instalment:
 def night_of(loans: int, night: int, names: str = "") -> list[Outgoing]:
     """A night's records: first that the books stand on a new date, then every loan."""
     at = EVENING + timedelta(days=night)
-    told = (_record(loan, f"night/{night}/{loan.loan_id}", at) for loan in snapshots(loans, night, names))
+    told = (record_of(loan, f"night/{night}/{loan.loan_id}", at) for loan in snapshots(loans, night, names))
     return [date_of(night), *told]
 
 
@@ -93,10 +93,11 @@ def payment_of(loan: LoanOverdue, number: int, at: datetime) -> Outgoing:
         posted_at=at,
         settled_due_on=loan.instalments[0].due_on,
     )
-    return _record(payment, f"payment/{number}/{loan.loan_id}", at)
+    return record_of(payment, f"payment/{number}/{loan.loan_id}", at)
 
 
-def _record(fact: OfLoan, event_id: str, at: datetime) -> Outgoing:
+def record_of(fact: OfLoan, event_id: str, at: datetime) -> Outgoing:
+    """A fact about a loan as the bank writes it, under an id of its own."""
     return outgoing(fact, source=SOURCE, event_id=event_id, time=at, key=fact.loan_id.encode())
 
 

@@ -34,14 +34,14 @@ KEPT_UP: Final = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one design came to in one round of one discipline."""
+    """What one design came to in one round of one discipline; what a process cost that was killed is not known."""
 
     round: int
     discipline: str
     contender: str
     events: int
     seconds: float
-    cost: Cost
+    cost: Cost | None
     judged: Judged
 
     @property
@@ -52,7 +52,7 @@ class Outcome:
     @property
     def cpu_per_event(self) -> float:
         """Microseconds of processor time: its own, the broker's and the database's."""
-        return self.cost.total / self.events * 1e6
+        return self.cost.total / self.events * 1e6 if self.cost else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Contest:
         before, began = it.cost(), time.perf_counter()
         await feed(load.records)
         ended = await it.until_told(it.expected, PATIENCE) if whole else time.perf_counter()
-        used = it.cost().since(before)
+        used = it.cost().since(before) if whole else None
         return Outcome(number, discipline, it.contender.name, events, ended - began, used, await it.judged())
 
 
@@ -221,8 +221,8 @@ def _line(discipline: str, name: str, rows: list[dict[str, Any]]) -> dict[str, A
         "events/s": None if killed else speed.median,
         "lowest": None if killed else speed.lowest,
         "highest": None if killed else speed.highest,
-        "own": spread(row["cost"]["ours"] / row["events"] * 1e6 for row in rows).median,
-        "all": spread(row["cpu_per_event"] for row in rows).median,
+        "own": None if killed else spread(row["cost"]["ours"] / row["events"] * 1e6 for row in rows).median,
+        "all": None if killed else spread(row["cpu_per_event"] for row in rows).median,
         "wrong rows": max(row["judged"]["wrong_rows"] for row in rows),
         "lost": max(row["judged"]["lost"] for row in rows),
         "repeated": max(row["judged"]["repeated"] for row in rows),

@@ -31,12 +31,17 @@ class Results:
     sections: dict[str, Any] = field(default_factory=dict)
     not_run: dict[str, str] = field(default_factory=dict)
     machine: dict[str, Any] = field(default_factory=described)
+    failed: bool = False
 
     def found(self, name: str, value: float) -> None:
         """Set a figure of the headline. Raises KeyError for one that there is not."""
         if name not in self.headline:
             raise KeyError(name)
         self.headline[name] = value
+
+    def fail(self, name: str, error: Exception) -> None:
+        """Note that a whole section could not be run though it should have been."""
+        self.not_run[name], self.failed = " ".join(f"{type(error).__name__}: {error}".split())[:400], True
 
     def as_data(self) -> dict[str, Any]:
         """As it is written to the file."""
