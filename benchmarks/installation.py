@@ -22,7 +22,7 @@ from benchmarks.servers import Servers
 from services.flow import BANK, FLOW
 from services.installed import declared
 from shared.assembly import topics_of
-from shared.messaging.broker import Broker, Outgoing
+from shared.messaging.broker import Broker, Outgoing, Writer
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.table_access import anything_waits
 from shared.postgres import databases, migrate
@@ -58,6 +58,7 @@ class Installation:
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     _connections: dict[str, Any] = field(default_factory=dict)
     _partitions: int = 0
+    _writer: Writer | None = None
 
     # -- processes -----------------------------------------------------------------------------------------------
 
@@ -122,21 +123,20 @@ class Installation:
             await asyncio.to_thread(process.wait)
         for connection in self._connections.values():
             await connection.close()
+        if self._writer is not None:
+            await self._writer.close()
         await self.broker.close()
 
     # -- the bank ------------------------------------------------------------------------------------------------
 
     async def send(self, records: Sequence[Outgoing]) -> None:
         """Write the bank's records, and return when all are acknowledged."""
-        self._partitions = self._partitions or await self.broker.partitions(BANK)
-        writer = await self.broker.writer()
-        try:
-            for first in range(0, len(records), AT_ONCE):
-                some = records[first : first + AT_ONCE]
-                await writer.append(by_lane(some, self._partitions))
-        finally:
-            await writer.close()
-        self.sent += len(records)
+        if self._writer is None:
+            self._writer, self._partitions = await self.broker.writer(), await self.broker.partitions(BANK)
+        for first in range(0, len(records), AT_ONCE):
+            some = records[first : first + AT_ONCE]
+            await self._writer.append(by_lane(some, self._partitions))
+            self.sent += len(some)
 
     # -- rest ----------------------------------------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ async def run(plan: Plan, results: Results) -> None:
         traffic = await _sent(installation, loans, rate)
         await installation.until_idle(end_to_end.PATIENCE)
         await _followed(installation.broker, starts, traffic)
-    results.sections["latency"] = {"events": len(loans), "events_per_second": rate, "ways": _ways(traffic)}
+    results.sections["latency"] = {"events": len(loans), "events_per_second": rate, "ways": ways(traffic)}
     if traffic.took[TO_STOP]:
         results.found("payment_to_stop_p99_ms", percentile(traffic.took[TO_STOP], 99.0))
 
@@ -132,7 +132,8 @@ async def _facts(broker: Broker, starts: Mapping[Lane, int], topic: str) -> Asyn
         await reader.close()
 
 
-def _ways(traffic: Traffic) -> list[dict[str, Any]]:
+def ways(traffic: Traffic) -> list[dict[str, Any]]:
+    """The percentiles of each way."""
     return [
         {"way": way, "measured": len(took), **{f"p{each:g} ms": percentile(took, each) for each in PER_CENT}}
         for way, took in traffic.took.items()

@@ -143,7 +143,7 @@ async def run(plan: Plan, results: Results) -> None:
         finally:
             await broker.close()
     results.sections["one_job"] = [plain(each) for each in outcomes]
-    _conclude(outcomes, plan, results)
+    conclude(outcomes, plan, results)
 
 
 Play = Callable[[int, Contender], Awaitable[Outcome]]
@@ -173,7 +173,8 @@ async def _played(
     return outcomes
 
 
-def _conclude(outcomes: Sequence[Outcome], plan: Plan, results: Results) -> None:
+def conclude(outcomes: Sequence[Outcome], plan: Plan, results: Results) -> None:
+    """The figures of the headline: of designs only that lose nothing and, where a load lasts, keep up with it."""
     speed = _by_contender(outcomes, BACKLOG, lambda each: each.events_per_second)
     ours = speed.pop(OURS, {})
     if ours and (plain_ones := speed.get(PLAIN)):
