@@ -14,7 +14,7 @@ NIGHTS = (FIRST, SECOND, DATE_ONLY)
 """Every loan is new; every loan is known and owes more; nothing is reported but that a day has passed."""
 
 PATIENCE = 120.0
-SLOWEST = 100.0
+SLOWEST = 20.0
 """Loans a second below which a run is given up."""
 
 

@@ -9,6 +9,7 @@ import cProfile
 import gc
 import os
 import sys
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     gc.freeze()  # as `python -m services` does: events and states are acyclic
     gc.set_threshold(100_000, 50, 50)
-    profile = cProfile.Profile() if chosen.profile else None
+    profile = cProfile.Profile(time.process_time) if chosen.profile else None
     clock = EveningClock(chosen.evening, chosen.began, chosen.speed)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if profile:
