@@ -17,7 +17,7 @@ from benchmarks import against_floor, latency, one_job, scaling, verdicts
 from benchmarks.children import ChildError
 from benchmarks.installation import NotDoneError
 from benchmarks.plan import FULL, QUICK, Plan
-from benchmarks.results import Results
+from benchmarks.results import NO_TIME, Results
 from benchmarks.tables import headline
 from shared import logs
 from shared.embedded.kafka_server import KafkaServerError, missing
@@ -39,10 +39,10 @@ async def count_verdicts(plan: Plan, results: Results) -> None:
 
 SECTIONS: Final[Mapping[str, tuple[Section, Callable[[Results], str] | None]]] = {
     "end-to-end": (against_floor.run, against_floor.shown),
+    "verdicts": (count_verdicts, None),
     "latency": (latency.run, latency.shown),
     "scaling": (scaling.run, scaling.shown),
     "one-job": (one_job.run, one_job.shown),
-    "verdicts": (count_verdicts, None),
 }
 
 
@@ -52,6 +52,9 @@ async def measure(plan: Plan, only: Sequence[str] = ()) -> Results:
     for name, (section, shown) in SECTIONS.items():
         if only and name not in only:
             results.not_run[name] = "was not asked for"
+            continue
+        if results.used(plan) > 1:
+            results.not_run[name] = NO_TIME
             continue
         try:
             await section(plan, results)

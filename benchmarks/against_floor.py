@@ -9,11 +9,14 @@ from benchmarks.figures import ratios, spread
 from benchmarks.floor import replayed
 from benchmarks.installation import Installation, installed
 from benchmarks.plan import Plan
-from benchmarks.results import Results, plain
+from benchmarks.results import NO_TIME, Results, plain
 from benchmarks.servers import Servers, servers
 from benchmarks.tables import table
 
 OURS, FLOOR, EMBEDDED = "ours", "floor", "embedded log"
+
+SHARE = 0.4
+"""Of a plan's time, after which the other sections have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,13 @@ async def run(plan: Plan, results: Results) -> None:
     """Ours and the floor in turns on Kafka, then ours on the log in the database."""
     entries: list[Entry] = []
     for number in range(plan.rounds):
+        if number and results.used(plan) > SHARE:
+            results.not_run[f"end to end, round {number + 1}"] = NO_TIME
+            continue
         async with servers(fast=not plan.durable) as running:
             entries += await _round(running, plan, number)
-    entries += await _embedded(plan) if plan.embedded_loans else []
+    if plan.embedded_loans and results.used(plan) < SHARE:
+        entries += await _embedded(plan)
     results.sections["end_to_end"] = [
         {"round": each.round, "contender": each.contender, **plain(each.night)} for each in entries
     ]

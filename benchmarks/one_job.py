@@ -16,7 +16,7 @@ from benchmarks.figures import interleaved, ratios, spread
 from benchmarks.job_load import Judged
 from benchmarks.machine import Cost
 from benchmarks.plan import Plan
-from benchmarks.results import Results, plain
+from benchmarks.results import NO_TIME, Results, plain
 from benchmarks.servers import Servers, servers
 from benchmarks.tables import table
 from shared.messaging.broker import Broker, BrokerUnavailableError
@@ -139,7 +139,7 @@ async def run(plan: Plan, results: Results) -> None:
             contest = Contest(plan, running, broker)
             for discipline, play, rounds, several in _disciplines(contest):
                 players = [each for each in chosen if not (several and each.single)]
-                outcomes += await _played(interleaved(players, rounds), discipline, play, results)
+                outcomes += await played(interleaved(players, rounds), discipline, play, plan, results)
         finally:
             await broker.close()
     results.sections["one_job"] = [plain(each) for each in outcomes]
@@ -159,13 +159,16 @@ def _disciplines(contest: Contest) -> list[tuple[str, Play, int, bool]]:
     ]
 
 
-async def _played(
-    order: Sequence[tuple[int, Contender]], discipline: str, play: Play, results: Results
+async def played(
+    order: Sequence[tuple[int, Contender]], discipline: str, play: Play, plan: Plan, results: Results
 ) -> list[Outcome]:
+    """Everybody in turn; who fails once is not tried again, and when the time is over nobody is."""
     outcomes: list[Outcome] = []
     for number, contender in order:
         name = f"{contender.name}, {discipline}"
-        if name not in results.not_run:
+        if results.used(plan) > 1:
+            results.not_run[f"{name}, round {number + 1}"] = NO_TIME
+        elif name not in results.not_run:
             try:
                 outcomes.append(await play(number, contender))
             except (ChildError, NotInstalledError, BrokerUnavailableError) as error:

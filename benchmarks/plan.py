@@ -9,6 +9,7 @@ class Plan:
 
     events: of the one job; few_events: for designs that handle a message at a time; per_second: the load at which what
     an event costs is compared; busy_seconds: for how long such a load lasts. What has a size of 0 is left out.
+    seconds: how long all of it may take; what does not fit in is left out, later rounds before later sections.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Plan:
     scaling: tuple[int, ...] = ()
     peers: tuple[str, ...] = ()
     durable: bool = True
+    seconds: float = float("inf")
 
 
 FULL = Plan(
@@ -59,9 +61,10 @@ QUICK = Plan(
     few_events=1_500,
     per_second=8_000,
     busy_seconds=3.0,
-    kills=2,
+    kills=1,
     latency_seconds=10.0,
     verdicts=4_000,
+    seconds=540.0,
 )
 TINY = Plan(
     name="tiny",

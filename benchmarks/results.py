@@ -1,6 +1,7 @@
 """What a run has found: the headline's figures, the rounds below them, and what could not be run, with the reason."""
 
 import dataclasses
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -8,7 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks.machine import described
+from benchmarks.plan import Plan
 
+NO_TIME: Final = "no time was left"
 HEADLINE: Final = (
     "floor_ratio",
     "naive_ratio",
@@ -32,6 +35,11 @@ class Results:
     not_run: dict[str, str] = field(default_factory=dict)
     machine: dict[str, Any] = field(default_factory=described)
     failed: bool = False
+    began: float = field(default_factory=time.monotonic)
+
+    def used(self, plan: Plan) -> float:
+        """Which part of its time a plan has used."""
+        return (time.monotonic() - self.began) / plan.seconds
 
     def found(self, name: str, value: float) -> None:
         """Set a figure of the headline. Raises KeyError for one that there is not."""

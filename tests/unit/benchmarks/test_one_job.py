@@ -4,13 +4,14 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from benchmarks.contenders import OURS, PLAIN
+from benchmarks.contenders import CONTENDERS, OURS, PLAIN, Contender
+from benchmarks.environments import NotInstalledError
 from benchmarks.job_load import STALE, Bank, Judged, change_of, judged
 from benchmarks.machine import Cost
-from benchmarks.one_job import BACKLOG, Outcome, conclude
+from benchmarks.one_job import BACKLOG, Outcome, conclude, played
 from benchmarks.peers import job
 from benchmarks.plan import TINY
-from benchmarks.results import Results
+from benchmarks.results import NO_TIME, Results
 from shared.messaging.broker import Lane, Record
 from shared.messaging.sequence import position_of
 
@@ -115,3 +116,27 @@ def test_who_loses_something_is_beaten_by_nobody_and_beats_nobody() -> None:
     results = Results("tiny")
     conclude([outcome(OURS, 0, 1.0), outcome("loses", 0, 0.1, lost=1), outcome("slow", 0, 3.0)], TINY, results)
     assert results.headline["best_peer_ratio"] == 3.0
+
+
+async def test_when_its_time_is_over_a_plan_runs_nobody_any_more_and_says_so() -> None:
+    results = Results("tiny", began=0.0)
+    assert results.used(replace(TINY, seconds=1e-3)) > 1
+
+    async def play(_number: int, _contender: Contender) -> Outcome:
+        raise AssertionError
+
+    order = [(0, CONTENDERS[0])]
+    assert await played(order, BACKLOG, play, replace(TINY, seconds=1e-3), results) == []
+    assert results.not_run == {"ours, backlog, round 1": NO_TIME}
+
+
+async def test_who_fails_once_is_left_out_of_that_discipline_with_the_reason() -> None:
+    results, tries = Results("tiny"), []
+
+    async def play(number: int, contender: Contender) -> Outcome:
+        tries.append((number, contender.name))
+        raise NotInstalledError("no such\n  package")
+
+    assert await played([(0, CONTENDERS[0]), (1, CONTENDERS[0])], BACKLOG, play, TINY, results) == []
+    assert tries == [(0, "ours")]
+    assert results.not_run == {"ours, backlog": "no such package"}
