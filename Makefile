@@ -16,6 +16,8 @@
 # make fuzz-api  odd requests for every route, as every caller              EXAMPLES=200
 # make image-steps  the Dockerfile, judged and carried out without an engine
 # make agree     two evaluators of the contact rules, on made-up histories  HISTORIES=100000
+#
+# make bench     how fast, on this machine: against the floor of the hardware and the peers   QUICK=1 RESULT=file.json
 # make verdicts  how many verdicts a second one core gives
 
 LOANS ?= 5000
@@ -29,7 +31,7 @@ BROKERS ?= 1
 HISTORIES ?= 100000
 RUN = .venv/bin/python -m services
 
-.PHONY: install demo up replay kafka migrate doctor test simulate mutants stateful chaos fuzz fuzz-api image-steps agree verdicts lint
+.PHONY: install demo up replay kafka migrate doctor test simulate mutants stateful chaos fuzz fuzz-api image-steps agree bench verdicts lint
 
 install: .venv/installed
 	@:
@@ -80,6 +82,9 @@ image-steps: install
 
 agree: install
 	@TEST_HISTORIES="$(HISTORIES)" .venv/bin/pytest -n $(WORKERS) -q tests/unit/outreach/compliance/test_two_evaluators.py
+
+bench: install
+	@.venv/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(RESULT),--result "$(RESULT)")
 
 verdicts: install
 	@.venv/bin/python -m benchmarks.verdicts

@@ -83,6 +83,12 @@ def timed(made: Sequence[Case], pack: Pack) -> tuple[float, list[Verdict]]:
     return len(made) / (time.process_time() - began), verdicts
 
 
+def speeds(number: int, rounds: int, seed: int = 1) -> list[float]:
+    """Verdicts a second of processor time, round by round."""
+    made, pack = cases(number, seed), shipped()["CN"]
+    return [timed(made, pack)[0] for _ in range(rounds)]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and say; 1 where what is required was not reached."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -32,6 +32,7 @@ HANDLERS: Mapping[type, Handler] = {
     outreach.ContactMade: handlers.count_contact,
     outreach.ContactNotMade: handlers.count_not_made,
     outreach.ContactUnknown: handlers.count_unknown,
+    outreach.ContactRecalled: handlers.keep,
     outreach.ContactDenied: handlers.count_denial,
     outreach.ContactDoubted: handlers.keep,
     outreach.WorkRequested: handlers.keep,

@@ -47,6 +47,12 @@ async def _write(story: Story, statement: str, *arguments: Any) -> None:
     await connection.close()
 
 
+async def kept_and_broken(story: Story) -> list[tuple[Any, ...]]:
+    """How many promises segmentation knows to be kept, and to be broken."""
+    query = "SELECT known->>'promises_kept', known->>'promises_broken' FROM person"
+    return [tuple(row) for row in await story.owners.rows("segmentation", query)]
+
+
 async def test_a_promise_pauses_everything_and_its_payments_decide_how_it_ends(story: Story) -> None:
     await opened_early(story)
     debtor = await reached(story)
@@ -84,8 +90,5 @@ async def test_a_promise_pauses_everything_and_its_payments_decide_how_it_ends(s
         "outreach.promise-broken",
     ]
     assert await story.act("03-10", time(7, 0)) == ["outreach.plan-started EARLY"]
-    known = await story.owners.rows(
-        "segmentation", "SELECT known->>'promises_kept', known->>'promises_broken' FROM person"
-    )
-    assert [tuple(row) for row in known] == [("0", "1")]
+    assert await kept_and_broken(story) == [("0", "1")]
     assert [plan[3] for plan in await story.plans()] == ["stopped", "stopped", "active"]

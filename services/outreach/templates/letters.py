@@ -77,11 +77,14 @@ def pdf(letter: Letter, font: Path | None = None) -> bytes:
     """The letter as a file. Raises UnprintableError, WrongFieldError."""
     _check(letter)
     paper = _Paper(letter, font or sans_path())
-    _refuse_missing_signs(paper)
-    paper.add_page()
-    _head(paper)
-    _body(paper)
-    return bytes(paper.output())
+    try:
+        _refuse_missing_signs(paper)
+        paper.add_page()
+        _head(paper)
+        _body(paper)
+        return bytes(paper.output())
+    finally:
+        paper.fonts[_FONT].close()  # type: ignore[union-attr]  # a font from a file, which it holds open
 
 
 def _check(letter: Letter) -> None:

@@ -13,7 +13,7 @@ from services.intake.connectors.sending import Ignored, Outcome, Refused, Sent
 from shared.contracts.core_banking import LoanClosed, PaymentPosted, PaymentReversed
 from shared.data_files import WrongDataError
 from shared.messaging.broker import Headers
-from tests.unit.connectors.data import sample
+from tests.real_data import real
 
 AT = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 MILLISECONDS = int(AT.timestamp() * 1000)
@@ -123,7 +123,7 @@ def test_what_cannot_be_an_event_is_refused(value: Any, headers: Headers, refuse
 
 
 def test_the_documented_example_is_read_up_to_its_type_and_whole_once_it_is_one_of_ours() -> None:
-    example = json.loads(sample("formats", "debezium_outbox_example.json").read_text())
+    example = json.loads(real("formats/debezium_outbox_example.json").read_text())
     raw, row = example["raw_change_event"]["value"], example["raw_change_event"]["value"]["after"]
     of_router = tuple((name, value.encode()) for name, value in example["routed"]["headers"].items())
     unknown = [Refused("", "type", "is not a type of event that is known here")]

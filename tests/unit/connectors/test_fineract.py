@@ -25,8 +25,8 @@ from shared.contracts.core_banking import (
     PaymentPosted,
     PaymentReversed,
 )
+from tests.real_data import real
 from tests.unit.connectors import avro
-from tests.unit.connectors.data import sample
 
 ZONE = ZoneInfo("Asia/Kolkata")
 CORE = Core("bank", ZONE, portfolio="retail", jurisdiction="IN", language="en")
@@ -312,12 +312,12 @@ def test_a_folder_without_schemas_is_refused_and_a_file_that_is_none_is_named(tm
 
 @pytest.fixture(scope="module")
 def real_schemas() -> Schemas:
-    return Schemas([sample("fineract", "avro")])
+    return Schemas([real("fineract/avro")])
 
 
 @pytest.fixture(scope="module")
 def golden() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in sample("fineract", "golden_vectors.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in real("fineract/golden_vectors.jsonl").read_text().splitlines()]
 
 
 def plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ from services.intake.connectors.iso20022.money import Collecting
 from services.intake.connectors.iso20022.postings import Postings
 from services.intake.connectors.sending import Ignored, Outcome, Refused, Sent
 from shared.contracts.core_banking import PaymentPosted, PaymentReversed
-from tests.unit.connectors.data import sample
+from tests.real_data import real
 
 ZONE = ZoneInfo("Europe/Helsinki")
 COLLECTING = Collecting("bank", ZONE)
@@ -283,7 +283,7 @@ def as_xml(name: str, value: Any) -> str:
 
 @pytest.mark.parametrize("form", ["json", "xml"])
 def test_a_real_notice_is_read_in_both_forms(postings: Postings, form: str) -> None:
-    data = sample("formats", "camt054_sample.json").read_bytes()
+    data = real("formats/camt054_sample.json").read_bytes()
     if form == "xml":
         data = as_xml("Document", json.loads(data)).encode()
     read = camt054.read(data, COLLECTING, postings)
@@ -299,7 +299,7 @@ def test_a_real_notice_is_read_in_both_forms(postings: Postings, form: str) -> N
 
 
 def test_a_real_return_is_refused_until_its_payment_is_known(postings: Postings) -> None:
-    data = sample("formats", "iso20022_pacs004_return_sample.xml").read_bytes()
+    data = real("formats/iso20022_pacs004_return_sample.xml").read_bytes()
     unknown = "takes back a payment that is not known here"
     assert pacs004.read(data, COLLECTING, postings) == [Refused("transaction 1", "", unknown)]
     camt054.read(camt(entry(transaction("<EndToEndId>ORIG-E2E-001</EndToEndId>", "5000.00"))), COLLECTING, postings)

@@ -9,7 +9,7 @@ import pytest
 from services.intake.connectors import mambu
 from services.intake.connectors.sending import Ignored, Refused, Sent
 from shared.contracts.core_banking import PaymentPosted
-from tests.unit.connectors.data import sample
+from tests.real_data import real
 
 POSTED = "core-banking.payment-posted.v1"
 DATA = {
@@ -85,7 +85,7 @@ def test_what_cannot_be_an_event_is_refused(data: bytes, refused: Refused) -> No
 
 
 def test_of_the_real_batches_the_good_one_has_a_body_that_is_none_and_the_broken_one_is_refused_whole() -> None:
-    batches = json.loads(sample("formats", "mambu_batches.json").read_text())
+    batches = json.loads(real("formats/mambu_batches.json").read_text())
     [refused] = mambu.read(batches["valid_batch_raw"].encode(), "bank")
     assert isinstance(refused, Refused)
     assert (refused.place, refused.field) == ("event 0", "body")

@@ -29,7 +29,10 @@ def test_a_message_between_a_payments_arrival_and_its_stop_is_exposure(play: Con
     [contact] = play.state.contacts.values()
     received_at = contact.permitted_at - A_SECOND
     play.now = type(play.now)(contact.permitted_at + 2 * A_SECOND, play.now.business_date)
-    assert play.tell(payment(received_at=received_at), 2) == ["plan 1 stopped: payment posted, cancelled [2]"]
+    assert play.tell(payment(received_at=received_at), 2) == [
+        "plan 1 stopped: payment posted, cancelled [2]",
+        "ContactRecalled",
+    ]
     stopped_at = received_at + 3 * A_SECOND
     assert play.state.exposures == (Exposure(contact.contact_id, "p-1", received_at, contact.permitted_at, stopped_at),)
 
@@ -38,7 +41,7 @@ def test_it_is_exposure_as_well_where_that_message_was_the_last_of_its_plan(play
     play.started(assigned=SMS)
     play.wait(days=1)
     [contact] = play.state.contacts.values()
-    assert play.tell(payment(CURED, received_at=contact.permitted_at), 2) == []
+    assert play.tell(payment(CURED, received_at=contact.permitted_at), 2) == ["ContactRecalled"]
     assert [each.contact_id for each in play.state.exposures] == [contact.contact_id]
 
 

@@ -246,7 +246,7 @@ NEVER = frozenset(
 )
 """Words that no route, command, fact or template is named by."""
 
-RULES = frozenset({"strategies", "packs", "experiments", "templates", "tiers", "stages"})
+RULES = frozenset({"strategies", "strategy", "packs", "experiments", "templates", "tiers", "stages"})
 """What may be published: how people are treated, never who they are."""
 
 

@@ -1,0 +1,238 @@
+"""The product as it is measured: the worker processes of five services, and a way to see that nothing is left to do."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+
+from benchmarks.clock import EveningClock
+from benchmarks.loans import EVENING, by_lane
+from benchmarks.machine import Cost, cost, peak_memory
+from benchmarks.servers import Servers
+from services.flow import BANK, FLOW
+from services.installed import declared
+from shared.assembly import topics_of
+from shared.messaging.broker import Broker, Outgoing, Writer
+from shared.messaging.broker_from_url import open_broker
+from shared.messaging.table_access import anything_waits
+from shared.postgres import databases, migrate
+from shared.service import SHARDS, ActorKind
+from shared.settings import SERVICES, Settings
+
+ROOT: Final = Path(__file__).parents[1]
+OUTREACH_SPEED: Final = 30.0
+"""The minute for which outreach waits before it makes a plan takes two seconds."""
+
+A_MOMENT: Final = timedelta(minutes=2)
+LOOK_EVERY: Final = 0.1
+AT_ONCE: Final = 5_000
+
+
+class NotDoneError(Exception):
+    """What was to be measured did not come to its end; its text says what was left."""
+
+
+@dataclass
+class Installation:
+    """Five services at work on a broker; `copies` worker processes of each."""
+
+    servers: Servers
+    broker: Broker
+    broker_url: str
+    urls: Mapping[str, str]
+    copies: int = 1
+    profiles: Path | None = None
+    batch: int | None = None
+    began: float = field(default_factory=time.time)
+    sent: int = 0
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    _connections: dict[str, Any] = field(default_factory=dict)
+    _partitions: int = 0
+    _writer: Writer | None = None
+
+    # -- processes -----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start every process."""
+        for service in SERVICES:
+            for copy in range(1, self.copies + 1):
+                self._start(service, copy)
+
+    def _start(self, service: str, copy: int) -> None:
+        name = f"{service}-{copy}"
+        command = [sys.executable, "-m", "benchmarks.worker", service, "--broker", self.broker_url]
+        command += ["--evening", EVENING.isoformat(), "--began", str(self.began)]
+        command += ["--speed", str(self._speed_of(service))]
+        if self.profiles is not None:
+            command += ["--profile", str(self.profiles / f"{name}.prof")]
+        with (self.servers.folder / f"{name}.log").open("ab") as output:
+            self.processes[name] = subprocess.Popen(  # noqa: S603  # our own program
+                command, cwd=ROOT, env=self._environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+
+    @staticmethod
+    def _speed_of(service: str) -> float:
+        return OUTREACH_SPEED if service == "outreach" else 1.0
+
+    def _environment(self) -> dict[str, str]:
+        ours = ("FAIRDUE_", "DATABASE_URL_", "BROKER_URL", "KAFKA_")
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
+            **{f"DATABASE_URL_{name.upper()}": url for name, url in self.urls.items()},
+            "FAIRDUE_MODE": "demo",
+            "FAIRDUE_KEY_FILE": str(self.servers.folder / "data-keys"),
+            **({"FAIRDUE_BATCH_SIZE": str(self.batch)} if self.batch is not None else {}),
+        }
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes by name."""
+        return {name: process.pid for name, process in self.processes.items()}
+
+    def cost(self) -> Cost:
+        """What was used so far."""
+        return cost(self.servers.groups(self.pids))
+
+    def peak_memory(self) -> dict[str, int]:
+        """The most memory that each of ours and the broker has held."""
+        broker = self.servers.broker_pid
+        return peak_memory({**self.pids, **({"broker": broker} if broker is not None else {})})
+
+    def check_alive(self) -> None:
+        """Raise NotDoneError with the last words of a process that has ended."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                said = (self.servers.folder / f"{name}.log").read_text(errors="replace")
+                raise NotDoneError(f"{name} has ended: {said[-2000:]}")
+
+    async def stop(self) -> None:
+        """End the processes in order, and let go of what is open."""
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            await asyncio.to_thread(process.wait)
+        for connection in self._connections.values():
+            await connection.close()
+        if self._writer is not None:
+            await self._writer.close()
+        await self.broker.close()
+
+    # -- the bank ------------------------------------------------------------------------------------------------
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """Write the bank's records, and return when all are acknowledged."""
+        if self._writer is None:
+            self._writer, self._partitions = await self.broker.writer(), await self.broker.partitions(BANK)
+        for first in range(0, len(records), AT_ONCE):
+            some = records[first : first + AT_ONCE]
+            await self._writer.append(by_lane(some, self._partitions))
+            self.sent += len(some)
+
+    # -- rest ----------------------------------------------------------------------------------------------------
+
+    async def until_held(self, within: float = 120.0) -> None:
+        """Wait until the processes work for every actor. Raises NotDoneError."""
+        await self._until(self._unheld, within)
+
+    async def until_idle(self, within: float) -> None:
+        """Wait until all that was sent, and all that follows from it, is committed. Raises NotDoneError."""
+        await self._until(self._left, within)
+
+    async def _until(self, ask: Any, within: float) -> None:
+        deadline = time.monotonic() + within
+        while left := await ask():
+            self.check_alive()
+            if time.monotonic() > deadline:
+                raise NotDoneError(f"not within {within:g} s: {left}")
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _unheld(self) -> str:
+        for service in SERVICES:
+            held = await self._rows(service, "SELECT kind, count(owner) FROM actor GROUP BY kind")
+            expected = {stop.actor for stop in FLOW if stop.service == service}
+            if {kind for kind, count in held if count == self._actors(kind)} != expected:
+                return f"{service} holds {dict(held)}"
+        return ""
+
+    def _actors(self, kind: str) -> int:
+        return {"ingress": self._public, "allocator": 1}.get(kind, SHARDS)
+
+    @cached_property
+    def _public(self) -> int:
+        return topics_of([])[0].default_partitions
+
+    async def _left(self) -> str:
+        """What is still to be done, "" for nothing.
+
+        The services are asked against the flow: had one told anything after it was asked, those after it would lag.
+        """
+        told: dict[str, int] = {}
+        heard: dict[tuple[str, str, str], int] = {}
+        for service in reversed(SERVICES):
+            heard |= {(service, *key): seq for *key, seq in await self._rows(service, _HEARD)}
+            told |= {topic: told.get(topic, 0) + seq for topic, seq in await self._rows(service, _TOLD)}
+        for stop in FLOW:
+            for topic in stop.reads:
+                expected = self.sent if topic == BANK else told.get(topic, 0)
+                found = heard.get((stop.service, stop.actor, topic), 0)
+                if found != expected:
+                    return f"{stop.service}/{stop.actor} has heard {found} of {expected} on {topic}"
+        return await self._waiting()
+
+    async def _waiting(self) -> str:
+        for (service, _), kind in self.kinds.items():
+            clock = EveningClock(EVENING, self.began, self._speed_of(service))
+            asked = anything_waits(kind.layout), kind.name, list(range(SHARDS)), clock.now() + A_MOMENT
+            if (await self._rows(service, *asked))[0][0]:
+                return f"{service}/{kind.name} has due work"
+        return ""
+
+    @cached_property
+    def kinds(self) -> dict[tuple[str, str], ActorKind]:
+        """Every kind of actor, by its service and name."""
+        services = declared(Settings.demo({"FAIRDUE_KEY_FILE": str(self.servers.folder / "data-keys")}))
+        return {(service.name, kind.name): kind for service in services for kind in service.actors}
+
+    async def _rows(self, service: str, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        if service not in self._connections:
+            self._connections[service] = await asyncpg.connect(self.urls[service])
+        return [tuple(row) for row in await self._connections[service].fetch(query, *arguments)]
+
+
+_HEARD: Final = f"""
+SELECT kind, topic, sum(last_seq)::bigint FROM source_mark GROUP BY kind, topic
+UNION ALL
+SELECT kind, topic, sum(next_offset)::bigint FROM cursor_in WHERE topic = '{BANK}' GROUP BY kind, topic
+"""
+_TOLD: Final = "SELECT topic, sum(out_seq)::bigint FROM lane_out GROUP BY topic"
+
+
+@asynccontextmanager
+async def installed(
+    servers: Servers, *, copies: int = 1, profiles: Path | None = None, batch: int | None = None
+) -> AsyncIterator[Installation]:
+    """The services at work on these servers, with empty databases; without Kafka, on the log in the database."""
+    await databases.drop(servers.postgres)
+    urls = await databases.provide(servers.postgres)
+    for service in SERVICES:
+        await migrate.upgrade(urls[service], service)
+    broker_url = urls[databases.BROKER] if servers.kafka is None else f"kafka://{servers.bootstrap}"
+    broker = await open_broker(broker_url)
+    await broker.ensure_topics(topics_of(declared(Settings.demo({}))))
+    made = Installation(servers, broker, broker_url, urls, copies, profiles, batch)
+    made.start()
+    try:
+        await made.until_held()
+        yield made
+    finally:
+        await made.stop()

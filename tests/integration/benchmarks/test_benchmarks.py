@@ -1,0 +1,46 @@
+"""The whole harness on real servers, with a few hundred loans: that it runs and counts right, not how fast."""
+
+from typing import Any
+
+import pytest
+
+from benchmarks.__main__ import measure
+from benchmarks.against_floor import FLOOR, OURS
+from benchmarks.end_to_end import NIGHTS
+from benchmarks.plan import TINY
+from benchmarks.results import Results
+from shared.embedded.kafka_server import missing
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+@pytest.fixture(autouse=True)
+def broker() -> None:
+    if reason := missing():
+        pytest.skip(f"no Kafka: {reason}")
+
+
+async def measured(*sections: str) -> Results:
+    results = await measure(TINY, sections)
+    assert not results.failed, results.not_run
+    return results
+
+
+async def test_nights_and_their_floor() -> None:
+    results = await measured("end-to-end")
+    nights: dict[tuple[str, str], Any] = {
+        (each["contender"], each["name"]): each for each in results.sections["end_to_end"]
+    }
+    assert nights.keys() == {*((OURS, name) for name in NIGHTS), *((FLOOR, name) for name in NIGHTS[:2])}
+    assert all(each["loans"] == TINY.loans and each["cpu_per_loan"] > 0 for each in nights.values())
+    assert all(each["peak_memory"] and each["wal_bytes"] > 0 for each in nights.values())
+    assert results.headline["loans_per_second"] == nights[OURS, NIGHTS[0]]["loans_per_second"]
+    assert results.headline["floor_ratio"] is not None
+    assert 0 < results.headline["floor_ratio"] < 1
+
+
+async def test_the_one_job_is_done_rightly_also_by_a_process_that_is_killed() -> None:
+    results = await measured("one-job")
+    judged = {each["discipline"]: each["judged"] for each in results.sections["one_job"]}
+    assert judged.keys() == {"backlog", "lasting load", "killed"}, results.not_run
+    assert all(each["wrong_rows"] == each["lost"] == 0 for each in judged.values())
