@@ -170,5 +170,6 @@ def test_everything_ends_in_order(stack: Stack) -> None:
 
 
 def unstructured(stack: Stack, name: str) -> list[str]:
-    """Lines of a service's log that no program could read, errors that nobody caught among them."""
-    return [f"{name}: {line}" for line in stack.parts[name].log.read_text().splitlines() if not line.startswith("{")]
+    """Lines of a service's log that are neither for programs nor the one that says why a start is refused."""
+    lines = stack.parts[name].log.read_text().splitlines()
+    return [f"{name}: {line}" for line in lines if not line.startswith(("{", "fairdue: "))]
