@@ -23,7 +23,7 @@ from services.outreach.matters.domain import MatterDue
 from services.outreach.matters.store import read_deadlines
 from services.outreach.outcomes.commands import OpenChannel, RecordOutcome
 from services.outreach.outcomes.handlers.recording import Practice
-from services.outreach.outcomes.handlers.saying import on_open, on_record
+from services.outreach.outcomes.handlers.saying import on_heard, on_open, on_record
 from services.outreach.permits.commands import AskPermit, GiveBack
 from services.outreach.plans.commands import PlaceHold, ReleaseHold
 from services.outreach.plans.domain.rows import HoldDue, PlanDue, StepDue
@@ -155,7 +155,6 @@ def _lane(windows: Mapping[str, Window], house: House) -> ActorKind:
             PlanDue: partial(treatments.on_plan_due, windows),
             StepDue: partial(steps.on_step_due, house.rules if house.dispatches else None, house.queues),
             ContactDue: contacting.on_contact_due,
-            Heard: contacting.on_heard,
             HoldDue: holds.on_hold_due,
             PlaceHold: holds.on_place_hold,
             ReleaseHold: holds.on_release_hold,
@@ -182,6 +181,7 @@ def _following(practice: Practice) -> Mapping[type, Handler]:
     """What follows from contacts, by what the house goes by."""
     return {
         RecordOutcome: partial(on_record, practice),
+        Heard: partial(on_heard, practice),
         OpenChannel: on_open,
         PromiseDue: promises.on_due,
         RaiseMatter: partial(matters.on_raise, practice.deadlines),

@@ -8,11 +8,13 @@ import msgspec
 from services.outreach.contacts.domain.course import Delivery
 from services.outreach.contacts.permits import Permit, Signer
 from services.outreach.contacts.ports import (
+    Answer,
     Gateway,
     Message,
     NotTakenError,
     Pulling,
     PutOffError,
+    Receipt,
     RefusedError,
     UnansweredError,
 )
@@ -36,6 +38,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     takes_once: bool = True
     seconds: float = 0.0
     wording: str = ""
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Dispatcher:
             return _not_now(told.contact_id, Delivery.PUT_OFF, error)
         except UnansweredError:
             return Heard(contact_id=told.contact_id, delivery=Delivery.UNANSWERED)
-        return self._accepted(told.contact_id, receipt.outcome, receipt.reference, said.wording)
+        return _accepted(told.contact_id, receipt, said.wording)
 
     def _way(self, channel: str) -> Way:
         way = self.ways.get(channel)
@@ -114,7 +117,7 @@ class Dispatcher:
         if receipt is None:
             missing, once = "the provider does not know it", way.gateway.takes_once
             return Heard(contact_id=told.contact_id, delivery=Delivery.NOT_FOUND, reason=missing, takes_once=once)
-        return self._accepted(told.contact_id, receipt.outcome, receipt.reference)
+        return _accepted(told.contact_id, receipt)
 
     async def recall(self, event: Event[outreach.ContactRecalled], _clock: Clock) -> Heard | None:
         """Ask that a message be not delivered; nothing to say where that is not certain."""
@@ -129,10 +132,16 @@ class Dispatcher:
             pass
         return None
 
-    @staticmethod
-    def _accepted(contact_id: str, outcome: str, reference: str, wording: str = "") -> Heard:
-        delivery = Delivery.ACCEPTED
-        return Heard(contact_id=contact_id, delivery=delivery, outcome=outcome, reference=reference, wording=wording)
+
+def _accepted(contact_id: str, receipt: Receipt, wording: str = "") -> Heard:
+    return Heard(
+        contact_id=contact_id,
+        delivery=Delivery.ACCEPTED,
+        outcome=receipt.outcome,
+        reference=receipt.reference,
+        wording=wording,
+        answer=receipt.answer,
+    )
 
 
 def _not_now(contact_id: str, delivery: Delivery, error: NotTakenError | PutOffError) -> Heard:

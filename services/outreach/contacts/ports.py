@@ -30,11 +30,27 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody said to a provider that talks by itself: a result, and what was promised or asked for.
+
+    percent: of what is past due, with a promise. days: from now, to a promised day or another time.
+    """
+
+    result: str
+    percent: int = 0
+    days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
-    """A message was taken: how the provider names it, and how the contact ended, in the rules' words."""
+    """A message was taken: how the provider names it, and how the contact ended, in the rules' words.
+
+    answer: what was said, where the provider hears it.
+    """
 
     reference: str
     outcome: str
+    answer: Answer | None = None
 
 
 class RefusedError(Exception):

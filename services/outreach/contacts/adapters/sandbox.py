@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.outreach.contacts.permits import NoPermitError, opened
-from services.outreach.contacts.ports import Message, Receipt, RefusedError
+from services.outreach.contacts.ports import Answer, Message, Receipt, RefusedError
 
 PHONE_ANSWERS: Mapping[str, int] = {
     "conversation": 35,
@@ -21,6 +21,26 @@ PHONE_ANSWERS: Mapping[str, int] = {
     "failed": 10,
 }
 """How many of a hundred calls end so."""
+
+SAID: Mapping[str, Mapping[str, int]] = {
+    "conversation": {
+        "promised": 40,
+        "right_party_reached": 24,
+        "refused": 16,
+        "asked_for_another_time": 10,
+        "hardship_claimed": 5,
+        "disputed": 2,
+        "complained": 1,
+        "opted_out": 2,
+    },
+    "connected": {"third_party_reached": 70, "wrong_number": 30},
+    "voicemail": {"left_message": 100},
+    "no_answer": {"no_answer": 100},
+}
+"""How many of a hundred calls that end so come to what."""
+
+PROMISED = (100, 100, 100, 50, 30)
+"""The parts of what is past due that people promise, in percent, each as often as the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +93,7 @@ class SandboxGateway:
     """Takes what is permitted. `public_key` checks permits; `seed` decides how debtors answer.
 
     queues: whether messages wait for ever, so that they can be pulled; else each is delivered as it is taken.
+    answers: whether it tells what was said on the phone.
     """
 
     log: GatewayLog
@@ -80,6 +101,7 @@ class SandboxGateway:
     seed: int = 1
     takes_once: bool = True
     queues: bool = False
+    answers: bool = False
 
     async def send(self, message: Message) -> Receipt:
         """Take a message under its permit. Raises RefusedError, UnansweredError."""
@@ -93,7 +115,7 @@ class SandboxGateway:
             taken_at=message.sent_at,
             outcome=outcome(self.seed, message.channel, message.key),
         )
-        return _receipt(await self.log.take(taken))
+        return self._receipt(await self.log.take(taken))
 
     def _check(self, message: Message) -> None:
         try:
@@ -108,7 +130,11 @@ class SandboxGateway:
     async def look_up(self, key: str) -> Receipt | None:
         """What became of a message. Raises UnansweredError."""
         found = await self.log.find(key)
-        return None if found is None else _receipt(found)
+        return None if found is None else self._receipt(found)
+
+    def _receipt(self, taken: Taken) -> Receipt:
+        said = answer(self.seed, taken.channel, taken.key) if self.answers else None
+        return Receipt(reference=f"sandbox/{taken.key}", outcome=taken.outcome, answer=said)
 
     async def pull(self, key: str) -> bool:
         """Let go of a message that waits. Raises UnansweredError."""
@@ -119,13 +145,27 @@ def outcome(seed: int, channel: str, key: str) -> str:
     """How the debtor answers: a message is sent, a call ends in one of several ways."""
     if channel != "phone":
         return "sent"
-    drawn = int.from_bytes(hashlib.sha256(f"{seed}/{key}".encode()).digest()[:8]) % 100
-    for answer, share in PHONE_ANSWERS.items():
+    return _chosen(PHONE_ANSWERS, _drawn(f"{seed}/{key}"))
+
+
+def answer(seed: int, channel: str, key: str) -> Answer | None:
+    """What the debtor says on the phone; None where nothing can be heard."""
+    said = SAID.get(outcome(seed, channel, key)) if channel == "phone" else None
+    if said is None:
+        return None
+    result = _chosen(said, _drawn(f"{seed}/{key}/said"))
+    percent = PROMISED[_drawn(f"{seed}/{key}/percent") % len(PROMISED)] if result == "promised" else 0
+    days = 1 + _drawn(f"{seed}/{key}/days") % 7 if result in {"promised", "asked_for_another_time"} else 0
+    return Answer(result, percent, days)
+
+
+def _drawn(of: str) -> int:
+    return int.from_bytes(hashlib.sha256(of.encode()).digest()[:8]) % 100
+
+
+def _chosen(shares: Mapping[str, int], drawn: int) -> str:
+    for name, share in shares.items():
         if drawn < share:
-            return answer
+            return name
         drawn -= share
     raise AssertionError(drawn)
-
-
-def _receipt(taken: Taken) -> Receipt:
-    return Receipt(reference=f"sandbox/{taken.key}", outcome=taken.outcome)

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from services.outreach.compliance.domain.words import Outcome as Ending
 from services.outreach.contacts.domain.course import may_be_reported
 from services.outreach.contacts.domain.rows import Contact, ContactState
+from services.outreach.contacts.effects import Heard
+from services.outreach.contacts.ports import Answer
 from services.outreach.outcomes.commands import OpenChannel, PromiseSaid, RecordOutcome
 from services.outreach.outcomes.domain import Result, Said, SaidPromise
 from services.outreach.outcomes.handlers.recording import Practice, recorded
+from services.outreach.plans.domain.course import guard_of
 from services.outreach.plans.domain.rows import Channel, DebtorPlans
 from services.outreach.plans.handlers import contacting
 from services.outreach.plans.handlers.telling import Decision
@@ -39,6 +43,35 @@ def on_record(practice: Practice, state: DebtorPlans, event: Event[RecordOutcome
     state, ending = _ended(state, contact, said, now)
     state, facts = recorded(practice, state, state.contacts[contact.contact_id], said, event.actor, now)
     return state, (*ending, *facts)
+
+
+PROVIDER = "provider"
+"""By whose word an outcome is kept that nobody of the staff has heard."""
+
+
+def on_heard(practice: Practice, state: DebtorPlans, event: Event[Heard], now: Moment) -> Decision:
+    """End a contact as its provider says, and keep what was said to it; a promise beyond the limits is none."""
+    state, ending = contacting.on_heard(state, event, now)
+    contact, answer = state.contacts.get(event.data.contact_id), event.data.answer
+    if answer is None or contact is None or contact.state is not ContactState.MADE:
+        return state, ending
+    by = f"{PROVIDER}/{contact.channel}"
+    try:
+        state, facts = recorded(practice, state, contact, _answered(state, answer, now), by, now)
+    except Rejected:
+        state, facts = recorded(practice, state, contact, Said(Result.RIGHT_PARTY_REACHED), by, now)
+    return state, (*ending, *facts)
+
+
+def _answered(state: DebtorPlans, answer: Answer, now: Moment) -> Said:
+    result, guard = Result(answer.result), guard_of(state, "")
+    later = now.instant + timedelta(days=answer.days)
+    if result is Result.ASKED_FOR_ANOTHER_TIME:
+        return Said(result, call_back_at=later)
+    if result is not Result.PROMISED:
+        return Said(result)
+    amount = max(1, guard.past_due * answer.percent // 100)
+    return Said(result, promise=SaidPromise(amount, guard.currency, now.business_date + timedelta(days=answer.days)))
 
 
 def on_open(state: DebtorPlans, event: Event[OpenChannel], now: Moment) -> Decision:  # noqa: ARG001  # nothing is told
