@@ -5,6 +5,7 @@ python -m benchmarks [--quick] [--result FILE] [--only end-to-end …]
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -80,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plan = QUICK if chosen.quick else FULL
     plan = replace(plan, loans=chosen.loans or plan.loans, rounds=chosen.rounds or plan.rounds)
     logs.configure("demo")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started is ended first
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         results = runner.run(measure(plan, chosen.only))
     print(headline(results))

@@ -16,7 +16,7 @@ from benchmarks.figures import interleaved, ratios, spread
 from benchmarks.job_load import Judged
 from benchmarks.machine import Cost
 from benchmarks.plan import Plan
-from benchmarks.results import NO_TIME, Results, plain
+from benchmarks.results import Results, plain
 from benchmarks.servers import Servers, servers
 from benchmarks.tables import table
 from shared.messaging.broker import Broker, BrokerUnavailableError
@@ -167,7 +167,7 @@ async def played(
     for number, contender in order:
         name = f"{contender.name}, {discipline}"
         if results.used(plan) > 1:
-            results.not_run[f"{name}, round {number + 1}"] = NO_TIME
+            results.left_out(f"{discipline}, round {number + 1}", contender.name)
         elif name not in results.not_run:
             try:
                 outcomes.append(await play(number, contender))

@@ -47,6 +47,10 @@ class Results:
             raise KeyError(name)
         self.headline[name] = value
 
+    def left_out(self, name: str, who: str) -> None:
+        """Note for whom no time was left in a round."""
+        self.not_run[name] = f"{self.not_run[name]}, {who}" if name in self.not_run else f"{NO_TIME} for {who}"
+
     def fail(self, name: str, error: Exception) -> None:
         """Note that a whole section could not be run though it should have been."""
         self.not_run[name], self.failed = " ".join(f"{type(error).__name__}: {error}".split())[:400], True

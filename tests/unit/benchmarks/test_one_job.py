@@ -125,9 +125,9 @@ async def test_when_its_time_is_over_a_plan_runs_nobody_any_more_and_says_so() -
     async def play(_number: int, _contender: Contender) -> Outcome:
         raise AssertionError
 
-    order = [(0, CONTENDERS[0])]
+    order = [(0, CONTENDERS[0]), (0, CONTENDERS[1])]
     assert await played(order, BACKLOG, play, replace(TINY, seconds=1e-3), results) == []
-    assert results.not_run == {"ours, backlog, round 1": NO_TIME}
+    assert results.not_run == {"backlog, round 1": f"{NO_TIME} for ours, {CONTENDERS[1].name}"}
 
 
 async def test_who_fails_once_is_left_out_of_that_discipline_with_the_reason() -> None:
