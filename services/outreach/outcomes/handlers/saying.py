@@ -51,9 +51,12 @@ PROVIDER = "provider"
 
 def on_heard(practice: Practice, state: DebtorPlans, event: Event[Heard], now: Moment) -> Decision:
     """End a contact as its provider says, and keep what was said to it; a promise beyond the limits is none."""
+    answer, before = event.data.answer, state.contacts.get(event.data.contact_id)
     state, ending = contacting.on_heard(state, event, now)
-    contact, answer = state.contacts.get(event.data.contact_id), event.data.answer
-    if answer is None or contact is None or contact.state is not ContactState.MADE:
+    if answer is None or before is None or before.state is not ContactState.SENDING:
+        return state, ending
+    contact = state.contacts[before.contact_id]
+    if contact.state is not ContactState.MADE:
         return state, ending
     by = f"{PROVIDER}/{contact.channel}"
     try:
