@@ -194,7 +194,7 @@ class KafkaServer:
 
     def _format(self) -> None:
         cluster = self._cluster or self._tool("random-uuid").strip()
-        self._tool("format", "-t", cluster, "-c", str(self._properties))
+        self._tool("format", f"--cluster-id={cluster}", "-c", str(self._properties))  # it may begin with a dash
 
     def _tool(self, *arguments: str) -> str:
         done = subprocess.run(  # noqa: S603  # our own arguments

@@ -7,7 +7,7 @@ import pytest
 from shared.messaging.broker import Broker, Lane, Outgoing, TopicSpec
 from shared.messaging.embedded_log import EmbeddedLog
 from shared.messaging.sequence import Position, position_header
-from tests.chaos.topics import Topics
+from tests.chaos.topics import PERSONAL, Topics
 from tests.conftest import BlankDatabase
 
 LANE = Lane("intake.events", 3)
@@ -69,6 +69,10 @@ async def test_a_record_without_a_number_is_a_hole_except_for_requests(log: Brok
 async def test_personal_data_is_a_leak(log: Broker, personal: str) -> None:
     topics = await seen(log, numbered(1, f'{{"name":"{personal}"}}'.encode()))
     assert len(topics.leaks) == 1
+
+
+def test_the_name_of_a_segment_of_the_write_ahead_log_is_no_identity_number() -> None:
+    assert PERSONAL.search(b"invalid magic number in WAL segment 000000010000000000000004") is None
 
 
 async def test_reading_on_begins_where_the_last_look_ended(log: Broker) -> None:

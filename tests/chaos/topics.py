@@ -14,7 +14,7 @@ from shared.messaging.sequence import WATERMARK_HEADER, Position, header, positi
 
 _NAMES = "|".join(family + given for family in FAMILY_NAMES for given in GIVEN_NAMES)
 PERSONAL = re.compile(
-    rf"\+86100[0-9]{{8}}|000000[0-9]{{12}}|p-[0-9]{{7}}(?:-x)?@example\.com|样例路|(?:{_NAMES})".encode(),
+    rf"\+86100[0-9]{{8}}|(?<![0-9A-F])000000[0-9]{{12}}(?![0-9A-F])|p-[0-9]{{7}}(?:-x)?@example\.com|样例路|(?:{_NAMES})".encode(),
     re.IGNORECASE,
 )
 """The canaries: phones, identity numbers, mail and street addresses and names, as the synthetic bank makes them up."""
