@@ -43,7 +43,7 @@ class Office:
     def __init__(self, dsn: str) -> None:
         self.clock = VirtualClock(MORNING)
         service = declare(replace(SETTINGS, worked_by_people=("phone",)))
-        self.service = replace(service, routes=partial(api.routes, SIGNER, self.clock))
+        self.service = replace(service, routes=partial(api.routes, SIGNER, self.clock, lambda: SETTINGS.keys))
         self.store = PostgresStore(dsn, "lane")
         self.actor = Actor(service.actors[0], self.store)
         turn = Turn("outreach", service.actors[0], self.store, SETTINGS.vault)
