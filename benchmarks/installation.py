@@ -165,7 +165,7 @@ class Installation:
         return ""
 
     def _actors(self, kind: str) -> int:
-        return {"ingress": self._public, "allocator": 1}.get(kind, SHARDS)
+        return {"ingress": self._public, "allocator": 1, "publisher": 1}.get(kind, SHARDS)
 
     @cached_property
     def _public(self) -> int:

@@ -124,7 +124,7 @@ def _add_proposing(router: APIRouter, playbook: Playbook) -> None:
         try:
             strategy_of(document, playbook)
         except WrongDataError as error:
-            raise Problem(422, "Invalid strategy", str(error), field="stages") from None
+            raise Problem(409, "Refused", str(error), field="stages") from None
         fact = await _submit(desk, key, staff, "propose-strategy", {"strategy": msgspec.to_builtins(document)})
         return VersionAnswer(id=body.id, version=body.version, state=State.PROPOSED, digest=fact["digest"])
 

@@ -241,11 +241,11 @@ VISIT = {"number": 1, "channel": "visit", "after_days": 0, "template": "visit_pa
         pytest.param({"effective_from": "soon"}, 422, "effective_from", "", id="a date that is none"),
         pytest.param({"colour": "red"}, 422, "colour", "", id="a field that nobody knows"),
         pytest.param(
-            {"stages": [REMIND_BY_PHONE]}, 422, "stages", "EARLY: the stage has no steps", id="stages left out"
+            {"stages": [REMIND_BY_PHONE]}, 409, "stages", "EARLY: the stage has no steps", id="stages left out"
         ),
         pytest.param(
             {"stages": [{"stage": "LATE", "steps": [VISIT]}]},
-            422,
+            409,
             "stages",
             "LATE: the ladder has no such stage",
             id="a stage that is not there",
