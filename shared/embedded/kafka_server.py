@@ -23,6 +23,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, Self
 
+from shared.postgres.tuning import free_port
+
 PROJECT: Final = Path(__file__).resolve().parents[2]
 JARS: Final = PROJECT / ".kafka" / "lib"
 POM: Final = PROJECT / "deploy" / "kafka" / "pom.xml"
@@ -253,9 +255,9 @@ def _choose_ports(wanted: Sequence[int]) -> tuple[int, int]:
 def _bind(probe: socket.socket, wanted: int) -> int:
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        probe.bind((HOST, wanted))
+        probe.bind((HOST, wanted or free_port()))  # one that no outgoing connection takes while a broker is down
     except OSError:
-        probe.bind((HOST, 0))
+        probe.bind((HOST, free_port()))
     port: int = probe.getsockname()[1]
     return port
 
