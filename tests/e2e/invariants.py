@@ -223,6 +223,7 @@ def by_debtor(rows: Rows) -> dict[str, list[str]]:
 async def wrong_holds(owners: Owners) -> list[Any]:
     """Holds that stand without a matter that wants them, and matters without their hold."""
     wanted = await owners.rows("legal", "SELECT DISTINCT debtor_id, hold_id FROM matter WHERE NOT closed")
+    wanted += await owners.rows("outreach", "SELECT debtor_id, 'matter:' || matter_id FROM matter WHERE NOT settled")
     standing = await owners.rows("outreach", "SELECT debtor_id, hold_id FROM hold WHERE NOT released")
     return list(set(wanted) ^ set(standing))
 

@@ -275,6 +275,8 @@ async def _experiments(owners: Owners) -> dict[str, Any]:
         money.setdefault(debtor_id, Counter())[currency] += amount
     made = "SELECT debtor_id, count(*) FROM contact WHERE state = 'made' GROUP BY 1"
     contacts: dict[str, int] = dict(await owners.rows("outreach", made))
+    kept = "SELECT debtor_id, count(*) FROM promise WHERE state = 'kept' GROUP BY 1"
+    promises: dict[str, int] = dict(await owners.rows("outreach", kept))
     found: dict[str, Any] = {}
     for debtor_id, experiment, arm in await owners.rows("segmentation", "SELECT debtor_id, experiment, arm FROM arm"):
         nothing = {"debtors": 0, "contacts": 0, "cured": 0, "paid": Counter(), "promises_kept": 0}
@@ -282,6 +284,7 @@ async def _experiments(owners: Owners) -> dict[str, Any]:
         of["debtors"] += 1
         of["contacts"] += contacts.get(debtor_id, 0)
         of["cured"] += debtor_id in cured
+        of["promises_kept"] += promises.get(debtor_id, 0)
         of["paid"].update(money.get(debtor_id, {}))
     return found
 
