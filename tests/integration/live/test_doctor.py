@@ -1,10 +1,12 @@
 """`python -m services doctor` on a running system, in which everything that can be wrong is made wrong once."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from shared.messaging.broker import Lane, Outgoing
 from shared.messaging.embedded_log import EmbeddedLog
 from shared.postgres import databases
 from shared.postgres.server import PostgresServer
-from tests.integration.live.process import ROOT, Product, eventually, overdue
+from tests.integration.live.process import PATIENCE, ROOT, Product, eventually, overdue
 
 pytestmark = pytest.mark.slow
 
@@ -142,18 +144,18 @@ async def test_a_system_that_stands_still(product: Product, server: PostgresServ
         lines = await found(product, lag=2)
         assert "intake: ingress: 3 records are unread" in lines
 
-        async def noticed() -> set[str]:
-            return set(await found(product, lag=2, stale=5))
-
-        seen: set[str] = set()
-        for _ in range(200):
-            seen = await noticed()
-            if any("have no worker" in line for line in seen) and any("lanes are stale" in line for line in seen):
-                break
-        assert {line for line in seen if line.startswith("outreach: lane: 32 of 32 shards have no worker")}
-        assert {line for line in seen if line.startswith("intake: 32 lanes are stale, the stalest for ")}
+        signs = ("outreach: lane: 32 of 32 shards have no worker", "intake: 32 lanes are stale, the stalest for ")
+        deadline = time.monotonic() + PATIENCE
+        while missing := _without(signs, await found(product, lag=2, stale=5)):
+            assert time.monotonic() < deadline, missing
+            await asyncio.sleep(0.1)
     finally:
         product.process.send_signal(signal.SIGCONT)
+
+
+def _without(signs: Iterable[str], lines: Iterable[str]) -> list[str]:
+    known = list(lines)
+    return [sign for sign in signs if not any(line.startswith(sign) for line in known)]
 
 
 async def _say_raw(server: PostgresServer, records: int) -> None:
