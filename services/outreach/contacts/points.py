@@ -20,3 +20,8 @@ def chosen(held: HeldProfile | None, channel: str) -> SealedContact | None:
     kinds = KINDS.get(channel, ())
     own = [each for each in contacts_of(held) if each.owner is ContactOwner.DEBTOR and each.kind in kinds]
     return min(own, key=lambda each: (not each.verified, kinds.index(each.kind)), default=None)
+
+
+def counted_as(point: SealedContact | None) -> str:
+    """What stands for a contact point in the ledger and in permits; "" for the one that the bank has on file."""
+    return "" if point is None else point.digest or point.id

@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from services.outreach.contacts.points import counted_as
 from services.outreach.contacts.ports import NotTakenError, PutOffError, RefusedError
 from services.outreach.contacts.wording import Said
 from services.outreach.sending.letters import KeptLetter, opened, sealed
@@ -90,7 +91,7 @@ class Composer:
             sender=sender.email,
             subject=rendered.subject,
             text=rendered.text,
-            point=reader.point.digest or reader.point.id,
+            point=counted_as(reader.point),
             wording=f"{rendered.template}.v{rendered.version} {rendered.language}",
         )
         if event.data.channel != LETTER:

@@ -6,7 +6,7 @@ from services.outreach.contacts.domain import course
 from services.outreach.contacts.domain.course import Wanted
 from services.outreach.contacts.domain.judging import Rules
 from services.outreach.contacts.domain.rows import Denial
-from services.outreach.contacts.points import chosen
+from services.outreach.contacts.points import chosen, counted_as
 from services.outreach.plans.domain.course import guard_of
 from services.outreach.plans.domain.rows import DebtorPlans, StepState
 from services.outreach.plans.handlers.contacting import LONGEST_WAIT
@@ -65,7 +65,7 @@ def _wanted(state: DebtorPlans, item: WorkItem, event: Event[ClaimWork]) -> Want
         case_version=guard_of(state, "").case_version,
         by_hand=True,
         contact_point=point.id if point else "",
-        point=point.digest or point.id if point else "",
+        point=counted_as(point),
     )
 
 

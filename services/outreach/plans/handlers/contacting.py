@@ -10,7 +10,7 @@ from services.outreach.contacts.domain.course import Delivery, Wanted
 from services.outreach.contacts.domain.judging import Rules
 from services.outreach.contacts.domain.rows import Contact, ContactDue, ContactState, Denial
 from services.outreach.contacts.effects import Heard
-from services.outreach.contacts.points import chosen
+from services.outreach.contacts.points import chosen, counted_as
 from services.outreach.outcomes.domain import asked_until
 from services.outreach.plans.domain.course import active_plan, guard_of, obstacle, postponed, with_step
 from services.outreach.plans.domain.rows import UNENDED, DebtorPlans, PlanState, Step, StepState
@@ -70,7 +70,7 @@ def _wanted(state: DebtorPlans, step: Step, contact_id: str, point: SealedContac
         asked_by=OUTREACH,
         case_version=guard_of(state, "").case_version,
         contact_point=point.id if point else "",
-        point=point.digest or point.id if point else "",
+        point=counted_as(point),
     )
 
 

@@ -8,6 +8,7 @@ from services.outreach.contacts.domain import course
 from services.outreach.contacts.domain.course import Wanted
 from services.outreach.contacts.domain.judging import OTHERS, Rules
 from services.outreach.contacts.domain.rows import Contact, ContactState, Denial
+from services.outreach.contacts.points import counted_as
 from services.outreach.outcomes.domain import asked_until
 from services.outreach.permits.commands import AskPermit, GiveBack
 from services.outreach.plans.domain.course import guard_of, obstacle
@@ -57,7 +58,7 @@ def on_ask_permit(rules: Mapping[str, Rules], state: DebtorPlans, event: Event[A
         by_hand=True,
         party=asked.party.value,
         contact_point=asked.contact_point,
-        point=point.digest or point.id if point else "",
+        point=counted_as(point),
         attributes=_known_of(asked, point),
     )
     state, found = reserved(judge, state, wanted, now)
