@@ -67,11 +67,12 @@ class Outcome:
         yield "  ".join(f"{name} {count:,}" for name, count in self.faults.items())
         yield from (f"skipped {name}: {reason}" for name, reason in self.skipped.items())
         yield "  ".join(f"{name} {count:,}" for name, count in self.counters.items())
-        broken = sum(not verdict.holds for verdict in self.verdicts)
+        broken = [str(verdict.invariant.number or "live") for verdict in self.verdicts if not verdict.holds]
         missing = [name for name, count in self.counters.items() if not count]
         yield (
             f"{'good' if self.counts else 'BAD'}: {sum(self.faults.values())} faults, {self.seconds / 60:.1f} minutes, "
-            f"{self.accepted:,} events accepted, {broken} invariants broken or not checked"
+            f"{self.accepted:,} events accepted, {len(broken)} invariants broken or not checked"
+            + (f": {', '.join(broken)}" if broken else "")
             + (f", never seen: {', '.join(missing)}" if missing else "")
         )
 
