@@ -30,8 +30,12 @@ TRIES = 3
 _PUT_OFF = ("plan_step", "step_due")
 """A step that falls due on a lane that has yet to hear the bank again is put off, of which nothing is told."""
 
+_COUNTED_UP_TO = ("red_line_log",)
+"""How far the red lines are counted goes on by the clock, and by the number of the database's last transaction."""
+
 _MACHINERY = (
     *_PUT_OFF,
+    *_COUNTED_UP_TO,
     "actor",
     "worker",
     "cursor_in",
