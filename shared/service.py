@@ -85,6 +85,7 @@ class ActorKind:
     decode: bytes to an event, or None to skip. Raises Rejected.
     owner_of: whose state an event changes; the debtor's by default.
     errands: by type of a fact of its own: what is done outside once the fact is committed (`messaging/errands.py`).
+    room_of: which errands wait for each other where many are to be done; by default those of one type.
     let_go: called when its worker ends, for what the errands hold open.
     keeps_history: each fact is also kept as a row of `history`, for ever.
     relays_watermarks: says on its output how fresh its input is.
@@ -104,6 +105,7 @@ class ActorKind:
     decode: Callable[[Record], Event[Any] | None] = decode_fact
     owner_of: Callable[[Event[Any]], str] = lambda event: event.debtor_id
     errands: Mapping[type, Errand] = field(default_factory=dict)
+    room_of: Callable[[Event[Any]], str] = lambda event: event.type
     let_go: Callable[[], Awaitable[None]] | None = None
     keeps_history: bool = False
     relays_watermarks: bool = False

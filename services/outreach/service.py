@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from services.outreach import api
 from services.outreach.contacts.domain.judging import Rules
@@ -40,6 +41,7 @@ from services.outreach.work.commands import ClaimWork, ReleaseWork
 from shared import profiles
 from shared.clock import SystemClock
 from shared.contracts import intake, legal, outreach, quarantine, segmentation
+from shared.contracts.envelope import Event
 from shared.service import ActorKind, Errand, Handler, Service
 from shared.settings import SANDBOX, Settings, SettingsError
 
@@ -115,7 +117,12 @@ def with_ways(
         outreach.ContactDoubted: dispatcher.look_up,
         outreach.ContactRecalled: dispatcher.recall,
     }
-    return replace(lane, errands=errands, let_go=close)
+    return replace(lane, errands=errands, room_of=_by_channel, let_go=close)
+
+
+def _by_channel(event: Event[Any]) -> str:
+    """A provider that is slow, or asked slowly, keeps nobody from what others carry."""
+    return f"{event.type} {event.data.channel}"
 
 
 def queues_of(settings: Settings) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ hand, or with its answer, leaves it to due work of the owner's to find out what 
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -23,7 +24,10 @@ from shared.service import ActorKind
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 256
-"""Errands of one worker that run beside each other; the others wait for their turn."""
+"""Errands of one room that run beside each other; the others wait for their turn."""
+
+MOST_IN_HAND = 4096
+"""Errands with which a worker has enough in hand: it takes up no more due work before some have come to an end."""
 
 
 class Answered(NamedTuple):
@@ -52,14 +56,17 @@ def calls_of(kind: ActorKind, number: int, stored: Iterable[StoredFacts]) -> lis
 
 @dataclass(slots=True)
 class Errands:
-    """Those of one worker."""
+    """Those of one worker. What the kind keeps in rooms of their own does not wait for each other."""
 
     kind: ActorKind
     clock: Clock
+    most: int = MOST_IN_HAND
     _answers: list[Answered] = field(default_factory=list)
     _asked: int = 0
     _running: set["asyncio.Task[None]"] = field(default_factory=set)
-    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _rooms: dict[str, asyncio.Semaphore] = field(
+        default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+    )
 
     def start(self, calls: Iterable[Call]) -> None:
         """Begin errands; nobody waits for them."""
@@ -72,7 +79,7 @@ class Errands:
     async def _run(self, call: Call, place: int) -> None:
         errand = self.kind.errands[type(call.event.data)]
         try:
-            async with self._room:
+            async with self._rooms[self.kind.room_of(call.event)]:
                 answer = await errand(call.event, self.clock)
         except Exception as error:  # noqa: BLE001  # as if nobody had answered: due work finds out what came of it
             log.warning("errand_failed", fact=call.event.type, reason=type(error).__name__)
@@ -94,6 +101,11 @@ class Errands:
             trace=asked.trace,
             data=answer,
         )
+
+    @property
+    def enough(self) -> bool:
+        """Whether so many run that due work, which may ask for more, has to wait."""
+        return len(self._running) >= self.most
 
     @property
     def waiting(self) -> bool:

@@ -171,13 +171,15 @@ class Worker:
     ) -> Turned | None:
         """Apply a batch: None where there was nothing to do, or where every actor of it is lost.
 
-        `settle` writes down what was acknowledged even if there is nothing else to write.
+        `settle` writes down what was acknowledged even if there is nothing else to write. Due work waits while enough
+        errands are in hand: what it asks for would lapse before its turn came.
 
         Raises StoreUnavailableError, StaleCursorError (after which all standings are dropped) and TryLater (after
         which the same records will be read again).
         """
         apart = self.in_step and (records or commands or due)
         answers = [] if apart else self.errands.take(self.standings)
+        due = due if self.in_step or not self.errands.enough else 0
         busy = bool(records or commands or due or answers)
         acknowledged = self._acknowledged() if busy or settle else {}
         if not (busy or acknowledged) or not self.standings:

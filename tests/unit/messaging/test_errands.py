@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from shared.clock import Clock, VirtualClock
 from shared.contracts.envelope import Event, Moment
 from shared.contracts.outreach import HoldReleased
+from shared.messaging.errands import AT_ONCE
 from shared.messaging.memory_database import MemoryDatabase
 from shared.messaging.memory_log import MemoryLog
 from shared.messaging.memory_store import MemoryStore
@@ -54,8 +56,8 @@ def on_reply(state: Counter, event: Event[Reply], now: Moment) -> Decision:
 class Bench:
     """One worker with one actor, in memory."""
 
-    def __init__(self, world: World) -> None:
-        kind = replace(KIND, handlers={**KIND.handlers, Reply: on_reply}, errands={HoldReleased: world.errand})
+    def __init__(self, world: World, **more: Any) -> None:
+        kind = replace(KIND, handlers={**KIND.handlers, Reply: on_reply}, errands={HoldReleased: world.errand}, **more)
         self.bench = toy.Bench(kind)
         self.database: MemoryDatabase = self.bench.database
         store = MemoryStore(self.database, kind.name)
@@ -174,3 +176,27 @@ async def test_who_heeds_how_fresh_a_lane_is_hears_it_without_an_errand(heeds: b
     await worker.take([3])
     await worker.turn(bench.added(1))
     assert heard == [NOW if heeds else None]
+
+
+async def test_errands_of_one_room_wait_for_each_other_and_not_for_those_of_another(world: World) -> None:
+    bench = Bench(world, room_of=lambda event: event.data.reason)
+    await bench.worker.take([3])
+    await bench.play(*[1] * (AT_ONCE + 2), 2)
+    await bench.worker.errands.settle(0)
+    assert (world.asked.count("1"), world.asked.count("2")) == (AT_ONCE, 1)
+    world.open.set()
+    await bench.worker.errands.settle()
+    assert (world.asked.count("1"), world.asked.count("2")) == (AT_ONCE + 2, 1)
+
+
+async def test_due_work_waits_while_enough_is_in_hand_and_records_do_not(bench: Bench, world: World) -> None:
+    bench.worker.errands.most = 2
+    await bench.play(1, 2000)
+    turned = await bench.worker.turn(bench.bench.added(2), due=5)
+    assert turned is not None
+    assert (turned.took_due, bench.bench.total()) == (0, (2000 + 3, 3))
+    world.open.set()
+    await bench.worker.errands.settle()
+    turned = await bench.worker.turn((), due=5)
+    assert turned is not None
+    assert turned.took_due == 1
