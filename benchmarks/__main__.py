@@ -14,7 +14,7 @@ from typing import Final
 
 import uvloop
 
-from benchmarks import against_floor, latency, one_job, scaling, verdicts
+from benchmarks import against_floor, due_work, latency, one_job, scaling, verdicts
 from benchmarks.children import ChildError
 from benchmarks.installation import NotDoneError
 from benchmarks.plan import FULL, QUICK, Plan
@@ -42,6 +42,7 @@ SECTIONS: Final[Mapping[str, tuple[Section, Callable[[Results], str] | None]]] =
     "end-to-end": (against_floor.run, against_floor.shown),
     "verdicts": (count_verdicts, None),
     "latency": (latency.run, latency.shown),
+    "due-work": (due_work.run, due_work.shown),
     "scaling": (scaling.run, scaling.shown),
     "one-job": (one_job.run, one_job.shown),
 }

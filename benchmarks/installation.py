@@ -8,12 +8,13 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
+import yaml
 
 from benchmarks.clock import EveningClock
 from benchmarks.loans import EVENING, by_lane
@@ -21,7 +22,9 @@ from benchmarks.machine import Cost, cost, peak_memory
 from benchmarks.servers import Servers
 from services.flow import BANK, FLOW
 from services.installed import declared
+from services.outreach.sending import providers
 from shared.assembly import topics_of
+from shared.carriers import CHANNELS
 from shared.messaging.broker import Broker, Outgoing, Writer
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.table_access import anything_waits
@@ -47,7 +50,11 @@ class NotDoneError(Exception):
 
 @dataclass
 class Installation:
-    """Five services at work on a broker; `copies` worker processes of each."""
+    """Five services at work on a broker; `copies` worker processes of each.
+
+    pace: how many messages of a channel the provider takes in a second; nobody is contacted where it is None.
+    evening, speeds: what the processes' clocks show at the machine's instant `began`, and how fast they go.
+    """
 
     servers: Servers
     broker: Broker
@@ -56,6 +63,9 @@ class Installation:
     copies: int = 1
     profiles: Path | None = None
     batch: int | None = None
+    pace: int | None = None
+    evening: datetime = EVENING
+    speeds: Mapping[str, float] = field(default_factory=lambda: {"outreach": OUTREACH_SPEED})
     began: float = field(default_factory=time.time)
     sent: int = 0
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
@@ -74,8 +84,8 @@ class Installation:
     def _start(self, service: str, copy: int) -> None:
         name = f"{service}-{copy}"
         command = [sys.executable, "-m", "benchmarks.worker", service, "--broker", self.broker_url]
-        command += ["--evening", EVENING.isoformat(), "--began", str(self.began)]
-        command += ["--speed", str(self._speed_of(service))]
+        command += ["--evening", self.evening.isoformat(), "--began", str(self.began)]
+        command += ["--speed", str(self.speeds.get(service, 1.0))]
         if self.profiles is not None:
             command += ["--profile", str(self.profiles / f"{name}.prof")]
         with (self.servers.folder / f"{name}.log").open("ab") as output:
@@ -83,9 +93,9 @@ class Installation:
                 command, cwd=ROOT, env=self._environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
 
-    @staticmethod
-    def _speed_of(service: str) -> float:
-        return OUTREACH_SPEED if service == "outreach" else 1.0
+    def now(self, service: str) -> datetime:
+        """What a service's clock shows."""
+        return EveningClock(self.evening, self.began, self.speeds.get(service, 1.0)).now()
 
     def _environment(self) -> dict[str, str]:
         ours = ("FAIRDUE_", "DATABASE_URL_", "BROKER_URL", "KAFKA_")
@@ -95,7 +105,18 @@ class Installation:
             "FAIRDUE_MODE": "demo",
             "FAIRDUE_KEY_FILE": str(self.servers.folder / "data-keys"),
             **({"FAIRDUE_BATCH_SIZE": str(self.batch)} if self.batch is not None else {}),
+            **({} if self.pace is None else {"FAIRDUE_DISPATCH": "on", "FAIRDUE_PROVIDERS": str(self._providers())}),
         }
+
+    def _providers(self) -> Path:
+        """The shipped file of providers, with the sandbox at our pace."""
+        told: dict[str, Any] = yaml.safe_load(providers.FILE.read_text())
+        pace = {"per_second": self.pace, "per_minute": 60 * (self.pace or 0)}
+        paces = [{"channel": channel, **pace} for channel in CHANNELS]
+        told["providers"].append({"provider": "sandbox", "failures": 5, "seconds": 1, "paces": paces})
+        file = self.servers.folder / "providers.yaml"
+        file.write_text(yaml.safe_dump(told))
+        return file
 
     @property
     def pids(self) -> dict[str, int]:
@@ -118,12 +139,22 @@ class Installation:
                 said = (self.servers.folder / f"{name}.log").read_text(errors="replace")
                 raise NotDoneError(f"{name} has ended: {said[-2000:]}")
 
-    async def stop(self) -> None:
-        """End the processes in order, and let go of what is open."""
+    async def wake(self, at: datetime) -> None:
+        """End every process, and start it again at another instant; its clock goes as the machine's from there."""
+        await self._end()
+        self.evening, self.began, self.speeds = at, time.time(), {}
+        self.start()
+        await self.until_held()
+
+    async def _end(self) -> None:
         for process in self.processes.values():
             process.terminate()
         for process in self.processes.values():
             await asyncio.to_thread(process.wait)
+
+    async def stop(self) -> None:
+        """End the processes in order, and let go of what is open."""
+        await self._end()
         for connection in self._connections.values():
             await connection.close()
         if self._writer is not None:
@@ -161,7 +192,7 @@ class Installation:
 
     async def _unheld(self) -> str:
         for service in SERVICES:
-            held = await self._rows(service, "SELECT kind, count(owner) FROM actor GROUP BY kind")
+            held = await self.rows(service, "SELECT kind, count(owner) FROM actor GROUP BY kind")
             expected = {stop.actor for stop in FLOW if stop.service == service}
             if {kind for kind, count in held if count == self._actors(kind)} != expected:
                 return f"{service} holds {dict(held)}"
@@ -182,8 +213,8 @@ class Installation:
         told: dict[str, int] = {}
         heard: dict[tuple[str, str, str], int] = {}
         for service in reversed(SERVICES):
-            heard |= {(service, *key): seq for *key, seq in await self._rows(service, _HEARD)}
-            told |= {topic: told.get(topic, 0) + seq for topic, seq in await self._rows(service, _TOLD)}
+            heard |= {(service, *key): seq for *key, seq in await self.rows(service, _HEARD)}
+            told |= {topic: told.get(topic, 0) + seq for topic, seq in await self.rows(service, _TOLD)}
         for stop in (each for each in FLOW if each.actor not in READS_ONE_LANE):
             for topic in stop.reads:
                 expected = self.sent if topic == BANK else told.get(topic, 0)
@@ -194,9 +225,8 @@ class Installation:
 
     async def _waiting(self) -> str:
         for (service, _), kind in self.kinds.items():
-            clock = EveningClock(EVENING, self.began, self._speed_of(service))
-            asked = anything_waits(kind.layout), kind.name, list(range(SHARDS)), clock.now() + A_MOMENT
-            if (await self._rows(service, *asked))[0][0]:
+            asked = anything_waits(kind.layout), kind.name, list(range(SHARDS)), self.now(service) + A_MOMENT
+            if (await self.rows(service, *asked))[0][0]:
                 return f"{service}/{kind.name} has due work"
         return ""
 
@@ -206,7 +236,8 @@ class Installation:
         services = declared(Settings.demo({"FAIRDUE_KEY_FILE": str(self.servers.folder / "data-keys")}))
         return {(service.name, kind.name): kind for service in services for kind in service.actors}
 
-    async def _rows(self, service: str, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
+    async def rows(self, service: str, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        """What a query finds in a service's database, asked as that service."""
         if service not in self._connections:
             self._connections[service] = await asyncpg.connect(self.urls[service])
         return [tuple(row) for row in await self._connections[service].fetch(query, *arguments)]
@@ -222,7 +253,12 @@ _TOLD: Final = "SELECT topic, sum(out_seq)::bigint FROM lane_out GROUP BY topic"
 
 @asynccontextmanager
 async def installed(
-    servers: Servers, *, copies: int = 1, profiles: Path | None = None, batch: int | None = None
+    servers: Servers,
+    *,
+    copies: int = 1,
+    profiles: Path | None = None,
+    batch: int | None = None,
+    pace: int | None = None,
 ) -> AsyncIterator[Installation]:
     """The services at work on these servers, with empty databases; without Kafka, on the log in the database."""
     await databases.drop(servers.postgres)
@@ -232,7 +268,7 @@ async def installed(
     broker_url = urls[databases.BROKER] if servers.kafka is None else f"kafka://{servers.bootstrap}"
     broker = await open_broker(broker_url)
     await broker.ensure_topics(topics_of(declared(Settings.demo({}))))
-    made = Installation(servers, broker, broker_url, urls, copies, profiles, batch)
+    made = Installation(servers, broker, broker_url, urls, copies, profiles, batch, pace)
     made.start()
     try:
         await made.until_held()

@@ -8,8 +8,10 @@ class Plan:
     """Sizes. `scaling` are numbers of loans, none where it is left out; `peers` are those of the one job, all if empty.
 
     events: of the one job; few_events: for designs that handle a message at a time; per_second: the load at which what
-    an event costs is compared; busy_seconds: for how long such a load lasts. What has a size of 0 is left out.
-    seconds: how long all of it may take; what does not fit in is left out, later rounds before later sections.
+    an event costs is compared; busy_seconds: for how long such a load lasts. due_contacts: loans of the night after
+    which everybody is due; pace: how many messages of a channel the provider then takes in a second. What has a size
+    of 0 is left out. seconds: how long all of it may take; what does not fit in is left out, later rounds before later
+    sections.
     """
 
     name: str
@@ -26,6 +28,8 @@ class Plan:
     kills: int
     latency_seconds: float
     verdicts: int
+    due_contacts: int
+    pace: int
     scaling: tuple[int, ...] = ()
     peers: tuple[str, ...] = ()
     durable: bool = True
@@ -47,6 +51,8 @@ FULL = Plan(
     kills=4,
     latency_seconds=60.0,
     verdicts=20_000,
+    due_contacts=1_100_000,
+    pace=2_000,
     scaling=(10_000, 100_000, 1_000_000),
 )
 QUICK = Plan(
@@ -64,6 +70,8 @@ QUICK = Plan(
     kills=1,
     latency_seconds=10.0,
     verdicts=4_000,
+    due_contacts=4_000,
+    pace=400,
     seconds=540.0,
 )
 TINY = Plan(
@@ -81,6 +89,8 @@ TINY = Plan(
     kills=1,
     latency_seconds=1.0,
     verdicts=100,
+    due_contacts=200,
+    pace=50,
     peers=("our_job",),
     durable=False,
 )

@@ -259,10 +259,10 @@ def stop_on_signals() -> asyncio.Event:
 
 def _watch(loops: Sequence[Loop], seconds: float) -> None:
     """End the process when a loop stands still: a supervisor starts it again, and others take its actors meanwhile."""
+    pause = threading.Event()  # nobody sets it: a sleep would end in an error where the clock is jumped about
 
     def watch() -> None:
-        while True:
-            time.sleep(max(seconds / 4, 0.1))
+        while not pause.wait(max(seconds / 4, 0.1)):
             still = [loop for loop in loops if not loop.ended and time.monotonic() - loop.moved_at > seconds]
             if still:
                 log.critical("no_progress", workers=[loop.worker.name for loop in still])

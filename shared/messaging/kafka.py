@@ -186,7 +186,8 @@ class KafkaReader:
         except BrokerUnavailableError as error:
             if not isinstance(error.__cause__, OffsetOutOfRangeError):
                 raise
-            await self._explain_gap(consumer, list(error.__cause__.args[0]))
+            read = [one for one in error.__cause__.args[0] if Lane(*one) in self._positions]
+            await self._explain_gap(consumer, read)  # aiokafka may still tell of one that is not read any more
             return ()
 
     async def _await_records(self, consumer: Any, limit: int, wait: float) -> Mapping[Any, Sequence[Any]]:

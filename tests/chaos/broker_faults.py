@@ -16,8 +16,10 @@ from shared.messaging.broker import Lane
 from shared.service import SHARDS
 from tests.chaos.parts import Part
 from tests.chaos.stage import Fault, Stage
+from tests.chaos.waiting import NoEffectError
 
 LATENCY = 0.15
+_MARKS = "SELECT topic, partition, source, min(last_seq) FROM source_mark GROUP BY topic, partition, source"
 CONSUMERS = (
     ("intake.events", "segmentation"),
     ("intake.events", "outreach"),
@@ -138,8 +140,10 @@ async def delete_records(stage: Stage, chance: random.Random) -> str:
         finally:
             for part in workers:
                 part.signal(signal.SIGCONT)
-        await _repaired(stage, service, workers, sizes)
-    return f"{deleted} lanes of {topic} ahead of {service}"
+        await _heard(stage, service, deleted)
+        if not any(part.said("gap_repaired", size) for part, size in zip(workers, sizes, strict=True)):
+            raise NoEffectError(f"{topic} was told again before {service} missed anything")
+    return f"{len(deleted)} lanes of {topic} ahead of {service}"
 
 
 async def _frozen(stage: Stage, workers: Sequence[Part]) -> None:
@@ -148,8 +152,8 @@ async def _frozen(stage: Stage, workers: Sequence[Part]) -> None:
         part.signal(signal.SIGSTOP)
 
 
-async def _deleted_ahead(stage: Stage, topic: str, service: str) -> int:
-    """Let facts pile up on some lanes and delete them, unread by the consumer; how many lanes.
+async def _deleted_ahead(stage: Stage, topic: str, service: str) -> Sequence[Lane]:
+    """Let facts pile up on some lanes and delete them, unread by the consumer; which lanes.
 
     One answer of the broker may be on its way to a frozen consumer: what comes after the first news is in none.
     """
@@ -158,7 +162,7 @@ async def _deleted_ahead(stage: Stage, topic: str, service: str) -> int:
     await stage.until_felt(f"there is news on {topic}", lambda: _news(stage, lanes))
     ahead = await stage.until_felt(f"there is more of it, unread by {service}", lambda: _news(stage, lanes))
     await _delete(stage, {lane: stage.topics.places[lane] for lane in ahead})
-    return len(ahead)
+    return ahead
 
 
 async def _news(stage: Stage, lanes: Sequence[Lane]) -> list[Lane]:
@@ -168,14 +172,19 @@ async def _news(stage: Stage, lanes: Sequence[Lane]) -> list[Lane]:
     return [lane for lane in lanes if stage.topics.facts[lane] > seen[lane]]
 
 
-async def _repaired(stage: Stage, service: str, workers: Sequence[Part], sizes: Sequence[int]) -> None:
-    async def repaired() -> bool:
-        return any(part.said("gap_repaired", size) for part, size in zip(workers, sizes, strict=True))
+async def _heard(stage: Stage, service: str, lanes: Sequence[Lane]) -> None:
+    """Wait until a consumer has what was deleted: it asked for it, or its teller was killed meanwhile, and told it again."""
+    told = {(lane, source): last for (source, lane), last in stage.topics.told().items() if lane in lanes}
+
+    async def heard() -> bool:
+        marks = await stage.installation.rows(service, _MARKS)
+        known = {(Lane(topic, number), source): last for topic, number, source, last in marks}
+        return all(known.get(place, 0) >= last for place, last in told.items())
 
     async def whole() -> bool:
         return not await stage.installation.rows(service, "SELECT 1 FROM gap")
 
-    await stage.until(f"{service} has had a gap repaired", repaired)
+    await stage.until(f"{service} has heard what was deleted", heard)
     await stage.until(f"{service} misses nothing", whole)
 
 

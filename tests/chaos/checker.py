@@ -8,7 +8,7 @@ from tests.chaos.evidence import Evidence, Finding, Invariant
 
 INVARIANTS: Sequence[Invariant] = (*transport.INVARIANTS, *state.INVARIANTS, *security.INVARIANTS)
 
-LIVENESS: Final = Invariant(0, "every fault is overcome, and without any all comes to rest, in bounded time", ())
+LIVENESS: Final = Invariant(0, "faults are overcome, no process ends of itself, and at the end all comes to rest", ())
 
 NOT_YET: Mapping[str, str] = {
     "26, 29": "hardly anybody is contacted twice within the hour; the simulator keeps count of the caps",

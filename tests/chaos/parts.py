@@ -64,6 +64,12 @@ class Part:
             )  # fmt: skip
         self.starts += 1
 
+    @property
+    def crashed(self) -> str:
+        """What it has ended with of itself; empty where it was always others who ended it."""
+        codes = [code for code in self.ends if code > 0]
+        return f"{self.name} has ended with {codes}" if codes else ""
+
     def is_alive(self) -> bool:
         """Whether its process lives, frozen or not."""
         return self.process is not None and self.process.poll() is None

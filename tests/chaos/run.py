@@ -117,6 +117,8 @@ async def _played(chosen: Chosen, installation: Installation, clock: Clock) -> O
         evidence.note(checker.LIVENESS.number, sum(plan.done.values()), plan.not_overcome)
         say(f"{clock.seconds:7.1f}  no more faults")
     await _come_to_rest(evidence, clock)
+    parts = installation.parts
+    evidence.note(checker.LIVENESS.number, len(parts), [part.crashed for part in parts if part.crashed])
     verdicts = await _judged(evidence, clock)
     await coverage.look_at_all()
     counters = await coverage.counters()

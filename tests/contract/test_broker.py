@@ -250,6 +250,21 @@ async def test_a_position_beyond_the_end_is_refused(broker: Broker) -> None:
     assert (refused.value.wanted, refused.value.earliest, refused.value.end) == (4, 0, 3)
 
 
+async def test_a_refused_position_of_a_lane_that_is_read_no_longer_troubles_nobody(broker: Broker) -> None:
+    lanes = await new_lanes(broker, 2)
+    for lane in lanes:
+        await append(broker, lane, numbered(3))
+    reader = await broker.reader()
+    try:
+        await reader.assign(dict.fromkeys(lanes, 4))
+        with pytest.raises(OffsetGoneError) as refused:
+            await take(reader, 1)
+        await reader.assign({refused.value.lane: 0})
+        assert values(await take(reader, 3)) == ["0", "1", "2"]
+    finally:
+        await reader.close()
+
+
 # Topics
 
 

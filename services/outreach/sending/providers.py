@@ -100,17 +100,28 @@ class Ways:
 
 def ways_of(settings: Settings, public_key: bytes, zones: Mapping[str, str]) -> Ways:
     """The ways of this installation: whoever it names, and the sandbox for the others. Raises WrongDataError."""
-    log = PostgresGatewayLog(settings.database_url(SANDBOX)) if needs_sandbox(settings) else None
-    sandbox = None if log is None else Way(SandboxGateway(log, public_key, answers=True))
-    ways = {} if sandbox is None else dict.fromkeys(settings.carriers.channels, sandbox)
-    closing = [] if log is None else [log.close]
-    if not settings.carriers.real:
-        return Ways(ways, closing)
-    cabinet = Cabinet(settings.database_url("outreach"))
-    carried, more = _carried(settings, cabinet)
-    writer = Composer(cabinet, settings.keys, _senders(settings), zones, shipped())
-    real = {channel: Way(gateway, writer) for channel, gateway in carried.items()}
-    return Ways({**ways, **real}, [*closing, *more, cabinet.close])
+    known, cabinet = read_providers(settings.carriers.providers or FILE), Cabinet(settings.database_url("outreach"))
+    ways, closing = _sandboxed(settings, public_key, known, cabinet) if needs_sandbox(settings) else ({}, [])
+    if settings.carriers.real:
+        carried, more = _carried(settings, known, cabinet)
+        writer = Composer(cabinet, settings.keys, _senders(settings), zones, shipped())
+        ways = {**ways, **{channel: Way(gateway, writer) for channel, gateway in carried.items()}}
+        closing = [*closing, *more]
+    return Ways(ways, [*closing, cabinet.close])
+
+
+def _sandboxed(
+    settings: Settings, public_key: bytes, known: Mapping[str, Provider], reservoir: Reservoir
+) -> tuple[dict[str, Way], list[Callable[[], Awaitable[None]]]]:
+    """The sandbox for every channel that is worked; at a pace, where the file of providers has one for it."""
+    log = PostgresGatewayLog(settings.database_url(SANDBOX))
+    gateway = SandboxGateway(log, public_key, answers=True)
+    paced = known.get("sandbox")
+    if paced is None:
+        return dict.fromkeys(settings.carriers.channels, Way(gateway)), [log.close]
+    breaker = paced.breaker()
+    ways = {each: Way(paced.guarded(each, gateway, breaker, reservoir)) for each in settings.carriers.channels}
+    return ways, [log.close]
 
 
 def needs_sandbox(settings: Settings) -> bool:
@@ -123,10 +134,10 @@ def _senders(settings: Settings) -> Mapping[str, senders.Sender]:
 
 
 def _carried(
-    settings: Settings, reservoir: Reservoir
+    settings: Settings, known: Mapping[str, Provider], reservoir: Reservoir
 ) -> tuple[Mapping[str, Gateway], Sequence[Callable[[], Awaitable[None]]]]:
     """Who carries each channel that is worked, guarded."""
-    carriers, known = settings.carriers, read_providers(settings.carriers.providers or FILE)
+    carriers = settings.carriers
     made: dict[str, tuple[str, Gateway]] = {}
     closing: list[Callable[[], Awaitable[None]]] = []
     if carriers.smtp is not None:

@@ -9,6 +9,7 @@ from benchmarks.against_floor import FLOOR, OURS
 from benchmarks.end_to_end import NIGHTS
 from benchmarks.plan import TINY
 from benchmarks.results import Results
+from shared.carriers import CHANNELS
 from shared.embedded.kafka_server import missing
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -37,6 +38,15 @@ async def test_nights_and_their_floor() -> None:
     assert results.headline["loans_per_second"] == nights[OURS, NIGHTS[0]]["loans_per_second"]
     assert results.headline["floor_ratio"] is not None
     assert 0 < results.headline["floor_ratio"] < 1
+
+
+async def test_everybody_who_is_due_is_seen_to_once_and_at_the_providers_pace() -> None:
+    mornings = (await measured("due-work")).sections["due_work"]
+    assert len(mornings) == 2
+    for each in mornings:
+        assert each["due"] == sum(each["states"].values()) > 0
+        assert each["states"].keys() <= {"dispatched", "scheduled", "denied", "failed", "cancelled", "not_dispatched"}
+        assert 0 < each["most_in_a_second"] <= len(CHANNELS) * each["pace"]
 
 
 async def test_the_one_job_is_done_rightly_also_by_a_process_that_is_killed() -> None:

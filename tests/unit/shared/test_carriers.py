@@ -8,7 +8,8 @@ import pytest
 
 from services.outreach.contacts.adapters.sandbox import SandboxGateway
 from services.outreach.sending.guarded import GuardedGateway
-from services.outreach.sending.providers import ways_of
+from services.outreach.sending.pacing import Pace
+from services.outreach.sending.providers import FILE, ways_of
 from shared.carriers import SmsService, SmtpServer
 from shared.settings import SERVICES, Settings, SettingsError
 
@@ -104,6 +105,21 @@ async def test_a_demo_has_the_sandbox_for_what_nobody_carries_and_no_writer_for_
         "letter": (SandboxGateway, False),
         "phone": (SandboxGateway, False),
     }
+    await ways.close()
+
+
+async def test_the_demos_sandbox_has_a_pace_where_the_file_of_providers_has_one_for_it(tmp_path: Path) -> None:
+    paced = "  - {provider: sandbox, failures: 5, seconds: 1, paces: [{channel: sms, per_second: 9, per_minute: 99}]}\n"
+    (tmp_path / "providers.yaml").write_text(FILE.read_text() + paced)
+    settings = Settings.demo({"FAIRDUE_PROVIDERS": str(tmp_path / "providers.yaml")}).with_databases(
+        {"sandbox": "postgresql://s", "outreach": "postgresql://o"}
+    )
+    ways = ways_of(settings, bytes(32), {"CN": "Asia/Shanghai"})
+    gateways = {channel: way.gateway for channel, way in ways.by_channel.items()}
+    paces = {
+        name: each.pacer and each.pacer.pace for name, each in gateways.items() if isinstance(each, GuardedGateway)
+    }
+    assert paces == {"sms": Pace(9, 99), "email": None, "letter": None, "phone": None}
     await ways.close()
 
 
