@@ -173,7 +173,7 @@ async def _news(stage: Stage, lanes: Sequence[Lane]) -> list[Lane]:
 
 
 async def _heard(stage: Stage, service: str, lanes: Sequence[Lane]) -> None:
-    """Wait until a consumer has what was deleted: it asked for it, or its teller was killed meanwhile, and told it again."""
+    """Wait until a consumer has what was deleted: it asked for it, or a teller that was killed has told it again."""
     told = {(lane, source): last for (source, lane), last in stage.topics.told().items() if lane in lanes}
 
     async def heard() -> bool:
