@@ -100,28 +100,30 @@ class Ways:
 
 def ways_of(settings: Settings, public_key: bytes, zones: Mapping[str, str]) -> Ways:
     """The ways of this installation: whoever it names, and the sandbox for the others. Raises WrongDataError."""
-    known, cabinet = read_providers(settings.carriers.providers or FILE), Cabinet(settings.database_url("outreach"))
-    ways, closing = _sandboxed(settings, public_key, known, cabinet) if needs_sandbox(settings) else ({}, [])
-    if settings.carriers.real:
-        carried, more = _carried(settings, known, cabinet)
-        writer = Composer(cabinet, settings.keys, _senders(settings), zones, shipped())
-        ways = {**ways, **{channel: Way(gateway, writer) for channel, gateway in carried.items()}}
-        closing = [*closing, *more]
-    return Ways(ways, [*closing, cabinet.close])
-
-
-def _sandboxed(
-    settings: Settings, public_key: bytes, known: Mapping[str, Provider], reservoir: Reservoir
-) -> tuple[dict[str, Way], list[Callable[[], Awaitable[None]]]]:
-    """The sandbox for every channel that is worked; at a pace, where the file of providers has one for it."""
-    log = PostgresGatewayLog(settings.database_url(SANDBOX))
-    gateway = SandboxGateway(log, public_key, answers=True)
+    known = read_providers(settings.carriers.providers or FILE)
+    sandbox, closing = _sandbox(settings, public_key) if needs_sandbox(settings) else ({}, [])
     paced = known.get("sandbox")
-    if paced is None:
-        return dict.fromkeys(settings.carriers.channels, Way(gateway)), [log.close]
-    breaker = paced.breaker()
-    ways = {each: Way(paced.guarded(each, gateway, breaker, reservoir)) for each in settings.carriers.channels}
-    return ways, [log.close]
+    if not settings.carriers.real and paced is None:
+        return Ways({channel: Way(gateway) for channel, gateway in sandbox.items()}, closing)
+    cabinet = Cabinet(settings.database_url("outreach"))
+    if paced is not None:
+        breaker = paced.breaker()
+        sandbox = {each: paced.guarded(each, gateway, breaker, cabinet) for each, gateway in sandbox.items()}
+    carried, more = _carried(settings, known, cabinet)
+    writer = Composer(cabinet, settings.keys, _senders(settings), zones, shipped())
+    unread = {channel: Way(gateway) for channel, gateway in sandbox.items()}
+    return Ways(
+        {**unread, **{channel: Way(gateway, writer) for channel, gateway in carried.items()}},
+        [*closing, *more, cabinet.close],
+    )
+
+
+def _sandbox(
+    settings: Settings, public_key: bytes
+) -> tuple[Mapping[str, Gateway], Sequence[Callable[[], Awaitable[None]]]]:
+    """The sandbox for every channel that is worked."""
+    log = PostgresGatewayLog(settings.database_url(SANDBOX))
+    return dict.fromkeys(settings.carriers.channels, SandboxGateway(log, public_key, answers=True)), [log.close]
 
 
 def needs_sandbox(settings: Settings) -> bool:
