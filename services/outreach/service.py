@@ -27,7 +27,7 @@ from services.outreach.outcomes.handlers.recording import Practice
 from services.outreach.outcomes.handlers.saying import on_heard, on_open, on_record
 from services.outreach.permits.commands import AskPermit, GiveBack
 from services.outreach.plans.commands import PlaceHold, ReleaseHold
-from services.outreach.plans.domain.rows import HoldDue, PlanDue, StepDue
+from services.outreach.plans.domain.rows import Channel, HoldDue, PlanDue, StepDue
 from services.outreach.plans.domain.window import Window
 from services.outreach.plans.handlers import cases, claiming, contacting, holds, permitting, steps, treatments
 from services.outreach.plans.handlers.telling import in_turn
@@ -74,7 +74,7 @@ def declare(settings: Settings) -> Service:
     windows = read_windows()
     zones = {code: window.zone for code, window in windows.items()}
     practice = Practice(read_terms(zones), read_deadlines(zones))
-    rules = rules_of(zones, {*settings.carriers.channels, *settings.worked_by_people})
+    rules = rules_of(zones, {*settings.carriers.channels, *settings.worked_by_people, Channel.VISIT})
     lane = _lane(windows, House(rules, settings.dispatch, queues_of(settings), practice))
     return Service(
         name="outreach",

@@ -45,6 +45,7 @@ class AskPermit(BaseModel):
     content: list[Content] = Field(
         default_factory=list, max_length=2, description="What is to be said to somebody who owes nothing."
     )
+    crew: int | None = Field(default=None, ge=1, le=9, description="How many people stand at the door, of a visit.")
 
 
 class UnusedAnswer(BaseModel):

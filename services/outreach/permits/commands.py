@@ -26,13 +26,17 @@ class Content(StrEnum):
 
 
 class AskPermit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A person wants to make one contact, now. `contact_point` is an id of the profile; `content` is for others."""
+    """A person wants to make one contact, now. `contact_point` is an id of the profile; `content` is for others.
+
+    crew: how many people stand at the door, of a visit.
+    """
 
     channel: Channel
     purpose: Purpose = Purpose.COLLECTION
     party: Party = Party.DEBTOR
     contact_point: Annotated[str, msgspec.Meta(max_length=64)] = ""
     content: tuple[Content, ...] = ()
+    crew: Annotated[int, msgspec.Meta(ge=1, le=9)] | None = None
 
 
 class GiveBack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

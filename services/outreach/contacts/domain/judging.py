@@ -120,8 +120,8 @@ def _person(party: Party) -> str:
 
 
 def _worst(channel: Channel) -> tuple[Outcome, ...]:
-    """Rules count failed calls, answered calls and talks apart: a call in doubt is counted as all of them."""
-    if channel is Channel.CALL:
+    """Rules count failed calls, answered calls and talks apart: a call or visit in doubt is counted as all of them."""
+    if channel in {Channel.CALL, Channel.VISIT}:
         return Outcome.FAILED, Outcome.CONVERSATION
     return (Outcome.SENT,)
 

@@ -12,7 +12,7 @@ from services.outreach.contacts.points import counted_as
 from services.outreach.outcomes.domain import asked_until
 from services.outreach.permits.commands import AskPermit, GiveBack
 from services.outreach.plans.domain.course import guard_of, obstacle
-from services.outreach.plans.domain.rows import DebtorPlans
+from services.outreach.plans.domain.rows import Channel, DebtorPlans
 from services.outreach.plans.handlers.reserving import (
     denial_told,
     findings_of,
@@ -106,9 +106,11 @@ def grant_told(state: DebtorPlans, granted: Contact) -> Told:
 
 def _known_of(asked: AskPermit, point: SealedContact | None) -> Mapping[str, Any]:
     """What rules may ask of this contact alone: where its number is from is the bank's word and never the caller's."""
-    known: dict[str, Any] = {}
+    known: dict[str, Any] = {} if asked.crew is None else {"crew": asked.crew}
     if point is not None:
         known["given_by_debtor"] = point.source is ContactSource.DEBTOR
+    if asked.crew is not None and asked.channel is not Channel.VISIT:
+        raise Rejected("only a visit has a crew", field="crew")
     if asked.party in OTHERS and not asked.content:
         raise Rejected("say what is to be said to somebody who owes nothing", field="content")
     return {**known, "content": [each.value for each in asked.content]} if asked.content else known
