@@ -111,6 +111,7 @@ class Settings:
     """Everything that an installation chooses. `database_urls` may lack services that this process does not run.
 
     topic_replication: on how many Kafka nodes each topic that we create lies.
+    requests_per_second: how often one caller may ask a process over REST in the long run.
     worker_port: where a process that serves no REST tells its health and its metrics; nowhere by default.
     """
 
@@ -130,6 +131,7 @@ class Settings:
     worked_by_people: tuple[str, ...] = ()
     outbox_hours: int = 72
     topic_replication: int = 1
+    requests_per_second: int = 200
     worker_port: int | None = None
     key_encryption_key: bytes = field(default=b"", repr=False)
     index_key: bytes = field(default=b"", repr=False)
@@ -161,6 +163,7 @@ class Settings:
             outbox_hours=read.number("FAIRDUE_OUTBOX_HOURS", 72, 1, 24 * 366),
             carriers=read_carriers(read),
             topic_replication=read.number("FAIRDUE_TOPIC_REPLICATION", 1, 1, 9),
+            requests_per_second=read.number("FAIRDUE_REQUESTS_PER_SECOND", 200, 1, 100_000),
             worker_port=read.worker_port(),
         )
         _refuse_unsafe(settings, channels_told=bool(read.text("FAIRDUE_CHANNELS")))

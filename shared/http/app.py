@@ -10,6 +10,7 @@ from shared.contracts import core_banking
 from shared.http import commands, health, middleware, openapi, operations, problems, publishing
 from shared.http.auth import Tokens
 from shared.http.operations import Lags
+from shared.http.rates import Paced, Rates
 from shared.messaging.broker import Broker
 from shared.service import Service
 from shared.settings import Settings
@@ -40,6 +41,7 @@ def create_app(
     app.state.commands = commands.CommandDesk(engine, service.name, wait_seconds=command_seconds)
     app.state.public_topic = publishing.writer_on_public_topic(broker)
     app.add_middleware(middleware.Limited, max_body=max_body)
+    app.add_middleware(Paced, rates=Rates(settings.requests_per_second), tokens=app.state.tokens)
     app.add_middleware(middleware.Observed, service=service.name)
     problems.add_to(app)
     add_routes(app, service)
