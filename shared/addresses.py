@@ -1,6 +1,10 @@
 """What an address of a part looks like."""
 
-from urllib.parse import urlsplit
+import ipaddress
+from urllib.parse import parse_qs, urlsplit
+
+ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
+"""The values of `sslmode` with which nothing is ever said in the open; the driver's own default falls back to that."""
 
 
 def is_host_and_port(server: str) -> bool:
@@ -19,3 +23,18 @@ def is_postgres(url: str) -> bool:
         return parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1 and parts.port != 0
     except ValueError:
         return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, seen from itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_overheard(url: str) -> bool:
+    """Whether what is said to this database crosses a network, and nothing makes sure that it is encrypted."""
+    parts = urlsplit(url)
+    modes = parse_qs(parts.query).get("sslmode", [])
+    return not is_loopback(parts.hostname or "") and not (modes and ENCRYPTED.issuperset(modes))

@@ -1,12 +1,12 @@
 """Who carries messages in an installation: a mail server, a service for short messages, a folder for letters."""
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
+from shared.addresses import is_loopback
 from shared.environment import Environment, SettingsError
 
 Security: TypeAlias = Literal["tls", "starttls", "none"]
@@ -98,14 +98,6 @@ def _refuse_open_ways(carriers: Carriers) -> None:
     sms = urlsplit(carriers.sms.url) if carriers.sms else None
     if sms and sms.scheme != "https" and not is_loopback(sms.hostname or ""):
         raise SettingsError("FAIRDUE_SMS_URL", "without encryption a service may only be on this machine")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, seen from itself."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _channels(read: Environment) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What is chosen per installation, from the environment, checked once at start.
 
 A wrong value raises `SettingsError`, one line that names the variable and never shows a secret. What would be dangerous
-outside a demo is refused there: demo keys and tokens, the embedded broker, an address that others can reach.
+outside a demo is refused there: demo keys and tokens, the embedded broker, lines on which others may listen.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 from zoneinfo import available_timezones
 
-from shared.addresses import is_host_and_port, is_postgres
-from shared.carriers import Carriers, is_loopback, read_carriers, refuse_the_sandbox
+from shared.addresses import is_host_and_port, is_loopback, is_overheard, is_postgres
+from shared.carriers import Carriers, read_carriers, refuse_the_sandbox
 from shared.environment import Environment
 from shared.environment import SettingsError as SettingsError  # noqa: PLC0414  # told on to who reads settings
 from shared.keys import KeyStore, keys_of
@@ -111,6 +111,7 @@ class Settings:
     """Everything that an installation chooses. `database_urls` may lack services that this process does not run.
 
     topic_replication: on how many Kafka nodes each topic that we create lies.
+    unencrypted_lines: whether databases and brokers on other machines may be talked to in the open.
     requests_per_second: how often one caller may ask a process over REST in the long run.
     worker_port: where a process that serves no REST tells its health and its metrics; nowhere by default.
     """
@@ -130,6 +131,7 @@ class Settings:
     dispatch: bool = False
     worked_by_people: tuple[str, ...] = ()
     outbox_hours: int = 72
+    unencrypted_lines: bool = False
     topic_replication: int = 1
     requests_per_second: int = 200
     worker_port: int | None = None
@@ -163,6 +165,7 @@ class Settings:
             outbox_hours=read.number("FAIRDUE_OUTBOX_HOURS", 72, 1, 24 * 366),
             carriers=read_carriers(read),
             topic_replication=read.number("FAIRDUE_TOPIC_REPLICATION", 1, 1, 9),
+            unencrypted_lines=read.one_of("FAIRDUE_UNENCRYPTED_LINES", Literal["allow", "refuse"], "refuse") == "allow",
             requests_per_second=read.number("FAIRDUE_REQUESTS_PER_SECOND", 200, 1, 100_000),
             worker_port=read.worker_port(),
         )
@@ -222,10 +225,23 @@ def _refuse_unsafe(settings: Settings, *, channels_told: bool) -> None:
     if holds_demo_token:
         raise SettingsError("FAIRDUE_API_TOKENS", "holds a token of the demo, which everybody knows")
     _refuse_unsafe_keys(settings)
+    if not settings.unencrypted_lines:
+        _refuse_open_lines(settings)
     if settings.dispatch:
         refuse_the_sandbox(settings.carriers, told=channels_told)
     if settings.embedded_broker:
         raise SettingsError("BROKER_URL", "the embedded broker is for demos and tests only, use kafka://host:port")
+
+
+def _refuse_open_lines(settings: Settings) -> None:
+    """Whatever crosses a network is encrypted, unless somebody answers for that network."""
+    unless = "or set FAIRDUE_UNENCRYPTED_LINES=allow where nobody else is on that network"
+    hosts = {server.rpartition(":")[0] for server in settings.kafka_servers}
+    if not all(map(is_loopback, hosts)) and not settings.kafka.protocol.endswith("SSL"):
+        raise SettingsError("KAFKA_SECURITY_PROTOCOL", f"needs SSL or SASL_SSL, {unless}")
+    for service, url in settings.database_urls.items():
+        if is_overheard(url):
+            raise SettingsError(_database_variable(service), f"needs sslmode=require or better, {unless}")
 
 
 def _refuse_unsafe_keys(settings: Settings) -> None:

@@ -24,6 +24,7 @@ REAL = {
 }
 PRODUCTION = {
     "BROKER_URL": "kafka://one:9092",
+    "FAIRDUE_UNENCRYPTED_LINES": "allow",
     "FAIRDUE_PERSONAL_DATA_KEY": base64.b64encode(bytes(range(32))).decode(),
     "FAIRDUE_KEY_ENCRYPTION_KEY": base64.b64encode(bytes(range(1, 33))).decode(),
     "FAIRDUE_INDEX_KEY": base64.b64encode(bytes(range(2, 34))).decode(),

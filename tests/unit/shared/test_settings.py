@@ -23,12 +23,13 @@ SECRET = "s" * 24
 TOKENS = json.dumps([{"name": "Ann", "role": "operator", "token": SECRET}])
 PRODUCTION = {
     "BROKER_URL": "kafka://one:9092,two:9092",
+    "KAFKA_SECURITY_PROTOCOL": "SSL",
     "FAIRDUE_PERSONAL_DATA_KEY": base64.b64encode(bytes(range(32))).decode(),
     "FAIRDUE_KEY_ENCRYPTION_KEY": base64.b64encode(bytes(range(1, 33))).decode(),
     "FAIRDUE_INDEX_KEY": base64.b64encode(bytes(range(2, 34))).decode(),
     "FAIRDUE_KEY_FILE": "/nowhere/data-keys",
     "FAIRDUE_API_TOKENS": TOKENS,
-    **{f"DATABASE_URL_{name.upper()}": f"postgresql://u:hidden@db/{name}" for name in SERVICES},
+    **{f"DATABASE_URL_{name.upper()}": f"postgresql://u:hidden@db/{name}?sslmode=verify-full" for name in SERVICES},
 }
 
 
@@ -36,7 +37,7 @@ def test_production_needs_no_more_than_keys_databases_and_a_broker() -> None:
     settings = Settings.from_environment(PRODUCTION)
     assert settings.mode == "production"
     assert settings.kafka_servers == ("one:9092", "two:9092")
-    assert settings.database_url("legal") == "postgresql://u:hidden@db/legal"
+    assert settings.database_url("legal") == "postgresql://u:hidden@db/legal?sslmode=verify-full"
     assert settings.host == "127.0.0.1"
     assert settings.ports == PORTS
     assert not settings.dispatch
@@ -101,7 +102,8 @@ def test_every_number_can_be_set() -> None:
 
 
 def test_what_is_secret_may_lie_in_files(tmp_path: Path) -> None:
-    secret = {name: value for name, value in PRODUCTION.items() if name not in {"BROKER_URL", "FAIRDUE_KEY_FILE"}}
+    open_to_all = {"BROKER_URL", "KAFKA_SECURITY_PROTOCOL", "FAIRDUE_KEY_FILE"}
+    secret = {name: value for name, value in PRODUCTION.items() if name not in open_to_all}
     for name, value in secret.items():
         (tmp_path / name).write_text(value + "\n")
     files = {f"{name}_FILE": str(tmp_path / name) for name in secret}
@@ -132,7 +134,7 @@ def test_no_secret_is_shown_when_settings_are_printed() -> None:
     assert not [word for word in (SECRET, "hidden", "hush-hush", repr(bytes(range(32)))) if word in shown]
 
 
-WITHOUT = [(name, "is not set") for name in PRODUCTION if name != "BROKER_URL"]
+WITHOUT = [(name, "is not set") for name in PRODUCTION if name not in {"BROKER_URL", "KAFKA_SECURITY_PROTOCOL"}]
 
 
 @pytest.mark.parametrize(("variable", "problem"), WITHOUT, ids=[f"without {name}" for name, _ in WITHOUT])
@@ -202,6 +204,34 @@ def test_a_wrong_value_is_refused_in_one_line_that_names_it_and_no_secret(variab
     assert text.startswith(f"{variable}: ")
     assert "\n" not in text
     assert not [secret for secret in (SECRET, "hidden", "!!!!") if secret in text]
+
+
+OPEN_LINES = {
+    "a broker elsewhere in the open": {"KAFKA_SECURITY_PROTOCOL": ""},
+    "a login to a broker elsewhere in the open": {
+        "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "KAFKA_SASL_MECHANISM": "PLAIN",
+        "KAFKA_SASL_USERNAME": "fairdue",
+        "KAFKA_SASL_PASSWORD": "hush",
+    },
+    "a database elsewhere that need not be encrypted": {"DATABASE_URL_LEGAL": "postgresql://u:hidden@db/legal"},
+    "one that prefers to be": {"DATABASE_URL_LEGAL": "postgresql://u:hidden@db/legal?sslmode=prefer"},
+}
+
+
+@pytest.mark.parametrize("case", OPEN_LINES)
+def test_nothing_crosses_a_network_in_the_open_but_where_somebody_answers_for_it(case: str) -> None:
+    environ = {**PRODUCTION, **OPEN_LINES[case]}
+    with pytest.raises(SettingsError, match="FAIRDUE_UNENCRYPTED_LINES=allow") as refused:
+        Settings.from_environment(environ)
+    assert str(refused.value).partition(":")[0] in OPEN_LINES[case]
+    assert Settings.from_environment({**environ, "FAIRDUE_UNENCRYPTED_LINES": "allow"}).unencrypted_lines
+
+
+def test_on_this_machine_nothing_needs_to_be_encrypted() -> None:
+    here = {f"DATABASE_URL_{name.upper()}": f"postgresql://u:hidden@127.0.0.1/{name}" for name in SERVICES}
+    broker = {"BROKER_URL": "kafka://localhost:9092", "KAFKA_SECURITY_PROTOCOL": ""}
+    assert not Settings.from_environment({**PRODUCTION, **here, **broker}).unencrypted_lines
 
 
 def test_logging_in_to_kafka_needs_a_name_and_a_password() -> None:
