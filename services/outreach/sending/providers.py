@@ -19,6 +19,7 @@ from services.outreach.sending import senders
 from services.outreach.sending.breaker import Breaker
 from services.outreach.sending.composing import Composer
 from services.outreach.sending.guarded import GuardedGateway, shown_as
+from services.outreach.sending.last_look import LastLook
 from services.outreach.sending.pacing import Pace, Pacer, Reservoir
 from services.outreach.sending.store import Cabinet
 from services.outreach.templates.store import shipped
@@ -59,11 +60,10 @@ class Provider(Form, frozen=True):
         """A circuit of its own, shown as a metric."""
         return Breaker(self.failures, self.seconds, shown=shown_as(self.provider))
 
-    def guarded(self, channel: str, gateway: Gateway, breaker: Breaker, reservoir: Reservoir) -> GuardedGateway:
-        """One channel of the provider."""
+    def pacer(self, channel: str, reservoir: Reservoir) -> Pacer | None:
+        """This worker's share of a channel's pace; None where it has no limit."""
         paces = {each.channel: each.pace() for each in self.paces}
-        pacer = Pacer(reservoir, self.provider, channel, paces[channel]) if channel in paces else None
-        return GuardedGateway(self.provider, gateway, breaker, pacer, SystemClock().now)
+        return Pacer(reservoir, self.provider, channel, paces[channel]) if channel in paces else None
 
 
 class _ProvidersForm(Form, frozen=True):
@@ -123,7 +123,7 @@ def _senders(settings: Settings) -> Mapping[str, senders.Sender]:
 
 
 def _carried(
-    settings: Settings, reservoir: Reservoir
+    settings: Settings, cabinet: Cabinet
 ) -> tuple[Mapping[str, Gateway], Sequence[Callable[[], Awaitable[None]]]]:
     """Who carries each channel that is worked, guarded."""
     carriers, known = settings.carriers, read_providers(settings.carriers.providers or FILE)
@@ -138,8 +138,11 @@ def _carried(
     if carriers.letters is not None:
         made["letter"] = ("letters", LetterFolder(carriers.letters))
     worked = {channel: each for channel, each in made.items() if channel in carriers.channels}
+    now, last_look = SystemClock().now, LastLook(cabinet)
     guarded = {
-        channel: known[name].guarded(channel, gateway, known[name].breaker(), reservoir)
+        channel: GuardedGateway(
+            name, gateway, known[name].breaker(), known[name].pacer(channel, cabinet), last_look, now
+        )
         for channel, (name, gateway) in worked.items()
     }
     return guarded, closing

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -23,15 +24,17 @@ from services.outreach.contacts.ports import Gateway, PutOffError
 from services.outreach.sending.breaker import Breaker
 from services.outreach.sending.composing import Composer
 from services.outreach.sending.guarded import GuardedGateway
-from services.outreach.sending.pacing import Pace, Pacer
+from services.outreach.sending.last_look import LastLook
+from services.outreach.sending.pacing import Grant, Pace, Pacer
 from services.outreach.sending.senders import read_senders
 from services.outreach.sending.store import Cabinet
 from services.outreach.service import declare, with_ways
 from services.outreach.templates.store import shipped
 from shared.carriers import SmtpServer
 from shared.clock import SystemClock
-from shared.contracts import intake, segmentation
+from shared.contracts import intake, legal, segmentation
 from shared.contracts.core_banking import ContactPoint
+from shared.contracts.envelope import Fact
 from shared.contracts.segmentation import Channel
 from shared.http.app import close, create_app
 from shared.http.database import engine_of
@@ -67,6 +70,8 @@ class Real:
         self.mail, self.sms, self.folder = MailServer(), SmsProvider(), folder
         self.keys = FileKeys(LocalKms(bytes(32)))
         self.cabinet = Cabinet(dsn)
+        self.meanwhile: list[Fact] = []
+        self.ahead = 0.0
         self.dsn, self.sandbox = dsn, sandbox
 
     async def start(self, servers: AsyncExitStack) -> "Real":
@@ -83,9 +88,27 @@ class Real:
         return self
 
     def guarded(self, channel: str) -> GuardedGateway:
-        pacer = Pacer(self.cabinet, channel, channel, Pace(50, 3000, 5.0))
+        pacer = Pacer(self, channel, channel, Pace(50, 3000, 5.0), self._monotonic, self._wait)
         gateway = self.gateways[channel]
-        return GuardedGateway(channel, gateway, Breaker(5, 30), pacer, self._now)
+        return GuardedGateway(channel, gateway, Breaker(5, 30), pacer, LastLook(self.cabinet), self._now)
+
+    async def claim(self, provider: str, channel: str, many: int, spacing: float, horizon: float) -> Grant | None:
+        """A block of tokens; where something is to happen meanwhile, another worker has just taken half a minute's."""
+        if self.meanwhile:
+            await self.cabinet.claim(provider, channel, 1, 30.0, horizon)
+        return await self.cabinet.claim(provider, channel, many, spacing, horizon)
+
+    async def behind(self, provider: str, channel: str) -> float:
+        return await self.cabinet.behind(provider, channel)
+
+    async def _wait(self, seconds: float) -> None:
+        """For a token, in no time; what is to happen meanwhile happens then."""
+        while self.meanwhile:
+            await self.sending.hear(self.meanwhile.pop(), 2)
+        self.ahead += seconds
+
+    def _monotonic(self) -> float:
+        return time.monotonic() + self.ahead
 
     def _now(self) -> datetime:
         return self.sending.clock.now()
@@ -238,8 +261,46 @@ async def test_a_plan_that_was_stopped_while_its_message_was_being_written_sends
     [call] = worker.errands.calls
     await real.sending.hear(payment(), 2)
     heard = await worker.kind.errands[type(call.event.data)](call.event, clock)
-    assert (heard.delivery, heard.reason) == ("failed", "its plan was stopped meanwhile")
+    assert (heard.delivery, heard.reason) == ("pulled", "its plan was stopped meanwhile")
     assert real.sms.calls == []
+
+
+HOLD = legal.HoldPlaced(hold_id="legal-1", reason="matter opened")
+
+
+@pytest.mark.parametrize("stop", [payment(), HOLD], ids=["a payment", "a hold"])
+@pytest.mark.parametrize("channel", [Channel.SMS, Channel.EMAIL])
+async def test_a_message_that_is_stopped_while_it_waits_for_its_token_is_not_sent(
+    real: Real, channel: Channel, stop: Fact
+) -> None:
+    """It is permitted and written, the provider has been asked often enough, and the stop is committed meanwhile."""
+    await real.knows(*POINTS)
+    await real.sending.hear(assigned(channel), 1)
+    real.meanwhile = [stop]
+    await real.sending.wait(days=1)
+    assert real.meanwhile == [], "it did wait"
+    assert (real.sms.calls, real.mail.mails) == ([], [])
+    [ended] = await real.rows("SELECT state, reason FROM contact")
+    assert ended == {"state": "not_made", "reason": "pulled back before it was delivered"}
+    [step] = await real.rows("SELECT state, reason FROM plan_step")
+    assert step == {"state": "failed", "reason": "pulled back before it was delivered"}
+
+
+async def test_only_contacts_that_no_stop_has_overtaken_stand_and_all_are_read_at_once(real: Real) -> None:
+    await real.knows(*POINTS)
+    await real.sending.hear(assigned(Channel.SMS), 1)
+    await real.sending.wait(minutes=2)
+    worker, clock = real.sending.worker, real.sending.clock
+    worker.errands = Slow(worker.kind, clock)
+    [due] = await real.rows("SELECT due_at FROM step_due")
+    clock.set(due["due_at"])
+    await worker.turn((), due=10)
+    [contact] = await real.rows("SELECT contact_id FROM contact")
+    asked = {contact["contact_id"]: ANNA, "0" * 32: ANNA}
+    assert await real.cabinet.standing(asked) == {contact["contact_id"]}
+    assert await real.cabinet.standing({contact["contact_id"]: "b" * 32}) == frozenset()
+    await real.sending.hear(payment(), 2)
+    assert await real.cabinet.standing(asked) == frozenset()
 
 
 # Tokens
@@ -307,6 +368,8 @@ async def test_where_the_database_is_away_everything_is_put_off() -> None:
     cabinet = Cabinet("postgresql://nobody@127.0.0.1:1/nowhere")
     with pytest.raises(PutOffError):
         await cabinet.dossier(ANNA, 1)
+    with pytest.raises(PutOffError):
+        await cabinet.standing({"c": ANNA})
     with pytest.raises(PutOffError):
         await Pacer(cabinet, "sms", "sms", Pace(1, 1)).turn(1)
 
