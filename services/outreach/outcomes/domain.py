@@ -63,12 +63,29 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class OptOut:
-    """A channel that the person wants not to be reached by."""
+    """A channel that the person wants not to be reached by; `since_on` is the business date of its recording."""
 
     channel: str
     since: datetime
+    since_on: date
     contact_id: str
     recorded_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawnOptOut:
+    """An opt-out that stood until the person took it back; `said_by` is how they let it be known."""
+
+    channel: str
+    since: datetime
+    since_on: date
+    contact_id: str
+    recorded_by: str
+    withdrawn_at: datetime
+    withdrawn_on: date
+    withdrawn_by: str
+    said_by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,22 +76,22 @@ def _followed(practice: Practice, state: DebtorPlans, outcome: Outcome, now: Mom
     if said.promise is not None:
         return made(practice.terms, state, outcome.contact_id, said.promise, by, now)
     close = _CLOSINGS.get(said.result)
-    return (state if close is None else close(state, outcome)), ()
+    return (state if close is None else close(state, outcome, now)), ()
 
 
-def _opted_out(state: DebtorPlans, outcome: Outcome) -> DebtorPlans:
-    channels = outcome.said.opts_out_of or (outcome.channel,)
-    new = {each: OptOut(each, outcome.recorded_at, outcome.contact_id, outcome.recorded_by) for each in channels}
+def _opted_out(state: DebtorPlans, outcome: Outcome, now: Moment) -> DebtorPlans:
+    since, by = (now.instant, now.business_date), (outcome.contact_id, outcome.recorded_by)
+    new = {each: OptOut(each, *since, *by) for each in outcome.said.opts_out_of or (outcome.channel,)}
     return replace(state, opt_outs={**new, **state.opt_outs})
 
 
-def _wrong(state: DebtorPlans, outcome: Outcome) -> DebtorPlans:
+def _wrong(state: DebtorPlans, outcome: Outcome, now: Moment) -> DebtorPlans:  # noqa: ARG001  # as all that close
     point = POINTS.get(outcome.channel, outcome.channel)
     bad = BadPoint(point, profile_version(state), outcome.recorded_at, outcome.contact_id)
     return replace(state, bad_points={**state.bad_points, point: bad})
 
 
-_CLOSINGS: Mapping[Result, Callable[[DebtorPlans, Outcome], DebtorPlans]] = {
+_CLOSINGS: Mapping[Result, Callable[[DebtorPlans, Outcome, Moment], DebtorPlans]] = {
     Result.OPTED_OUT: _opted_out,
     Result.WRONG_NUMBER: _wrong,
 }

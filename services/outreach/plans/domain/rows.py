@@ -9,7 +9,7 @@ from typing import Any
 from services.outreach.contacts.domain.exposure import Exposure
 from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
 from services.outreach.matters.domain import Matter, MatterDue
-from services.outreach.outcomes.domain import BadPoint, OptOut, Outcome
+from services.outreach.outcomes.domain import BadPoint, OptOut, Outcome, WithdrawnOptOut
 from services.outreach.promises.domain import Promise, PromiseDue, PromisePayment
 from services.outreach.work.domain import WorkItem
 
@@ -258,4 +258,5 @@ class DebtorPlans:
     matters: Mapping[str, Matter]
     matter_due: Mapping[str, MatterDue]
     exposures: tuple[Exposure, ...] = ()
+    withdrawn_opt_outs: tuple[WithdrawnOptOut, ...] = ()
     profile: Any = None  # a row of shared.profiles: nothing here may look into it
