@@ -207,7 +207,10 @@ class HoldReleased(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class OutcomeRecorded(Fact, frozen=True, kw_only=True, gc=False):
-    """What came of a contact, and what it taught about the person; "unknown" teaches nothing."""
+    """What came of a contact, and what it taught about the person; "unknown" teaches nothing.
+
+    party: with whom the contact was; what others say teaches nothing about the debtor.
+    """
 
     contact_id: str
     channel: Channel
@@ -216,6 +219,7 @@ class OutcomeRecorded(Fact, frozen=True, kw_only=True, gc=False):
     ability: Ability = Ability.UNKNOWN
     willingness: Willingness = Willingness.UNKNOWN
     recorded_by: str
+    party: str = "debtor"
 
 
 class Promise(Fact, frozen=True, kw_only=True, gc=False):

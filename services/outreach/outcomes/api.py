@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 
 from services.outreach.asking import Reason, Staff, ask, fact, no_such_debtor
+from services.outreach.compliance.domain.words import Party
 from services.outreach.matters.api import LoanId
 from services.outreach.outcomes import commands
 from services.outreach.plans.api import AsOf, KnownAt
@@ -116,6 +117,19 @@ class BadPointView(BaseModel):
     contact_id: str
 
 
+class RefusalView(BaseModel):
+    """Somebody who owes nothing and does not want to be contacted: nobody who owes nothing is, from then on."""
+
+    model_config = ConfigDict(extra="ignore", from_attributes=True)
+
+    contact_id: str
+    party: Party
+    channel: Channel
+    since: datetime
+    since_on: date
+    recorded_by: str
+
+
 OPT_OUTS = text("SELECT * FROM opt_out WHERE debtor_id = :debtor_id ORDER BY channel")
 # Two clocks, as for holds: what stood on a business date, as far as was known at an instant.
 OPT_OUTS_AS_OF = text("""
@@ -131,6 +145,7 @@ OPT_OUTS_AS_OF = text("""
       AND (withdrawn_on IS NULL OR :as_of < withdrawn_on OR withdrawn_at > CAST(:known_at AS timestamptz))
     ORDER BY channel, since
 """)
+REFUSALS = text("SELECT * FROM contact_refusal WHERE debtor_id = :debtor_id ORDER BY since, contact_id LIMIT 100")
 BAD_POINTS = text("SELECT * FROM bad_point WHERE debtor_id = :debtor_id ORDER BY point")
 
 

@@ -98,6 +98,22 @@ class BadPoint:
     contact_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Somebody who has no part in the debt wants no contact about it: for good, so that nothing ends it.
+
+    since_on: the business date. point: stands for the contact point that they were reached by.
+    """
+
+    contact_id: str
+    party: str
+    channel: str
+    point: str
+    since: datetime
+    since_on: date
+    recorded_by: str
+
+
 POINTS: Mapping[str, str] = {
     "sms": "number",
     "phone": "number",

@@ -13,7 +13,7 @@ from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
 from services.outreach.matters.commands import ResolveMatter
 from services.outreach.matters.domain import Matter, MatterDue
 from services.outreach.outcomes.commands import RecordOutcome
-from services.outreach.outcomes.domain import BadPoint, OptOut, Outcome, WithdrawnOptOut
+from services.outreach.outcomes.domain import BadPoint, OptOut, Outcome, Refusal, WithdrawnOptOut
 from services.outreach.plans.commands import ReleaseHold
 from services.outreach.plans.domain.rows import (
     DebtorPlans,
@@ -105,6 +105,7 @@ LAYOUT = Layout(
         "opt_outs": Table("opt_out", OptOut, key=("channel",)),
         "withdrawn_opt_outs": Table("withdrawn_opt_out", WithdrawnOptOut, use="journal"),
         "bad_points": Table("bad_point", BadPoint, key=("point",)),
+        "refusals": Table("contact_refusal", Refusal, key=("contact_id",)),
         "promises": Table("promise", Promise, key=("promise_id",), settled="settled"),
         "promise_payments": Table("promise_payment", PromisePayment, key=("loan_id", "payment_id")),
         "promise_due": Table("promise_due", PromiseDue, due="due_on"),

@@ -9,7 +9,7 @@ from typing import Any
 from services.outreach.contacts.domain.exposure import Exposure
 from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
 from services.outreach.matters.domain import Matter, MatterDue
-from services.outreach.outcomes.domain import BadPoint, OptOut, Outcome, WithdrawnOptOut
+from services.outreach.outcomes.domain import BadPoint, OptOut, Outcome, Refusal, WithdrawnOptOut
 from services.outreach.promises.domain import Promise, PromiseDue, PromisePayment
 from services.outreach.work.domain import WorkItem
 
@@ -252,6 +252,7 @@ class DebtorPlans:
     outcomes: Mapping[str, Outcome]
     opt_outs: Mapping[str, OptOut]
     bad_points: Mapping[str, BadPoint]
+    refusals: Mapping[str, Refusal]
     promises: Mapping[str, Promise]
     promise_payments: Mapping[tuple[str, str], PromisePayment]
     promise_due: PromiseDue | None
