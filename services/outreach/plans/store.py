@@ -29,7 +29,7 @@ from services.outreach.plans.domain.rows import (
     Visit,
 )
 from services.outreach.plans.domain.window import Window
-from services.outreach.promises.domain import Promise, PromiseDue, PromisePayment
+from services.outreach.promises.domain import Promise, PromiseDue, PromisePayment, ReminderDue
 from services.outreach.work.domain import WorkItem
 from shared.contracts import legal, outreach, quarantine
 from shared.contracts.envelope import Event
@@ -109,6 +109,7 @@ LAYOUT = Layout(
         "promises": Table("promise", Promise, key=("promise_id",), settled="settled"),
         "promise_payments": Table("promise_payment", PromisePayment, key=("loan_id", "payment_id")),
         "promise_due": Table("promise_due", PromiseDue, due="due_on"),
+        "reminder_due": Table("promise_reminder_due", ReminderDue, due="due_at"),
         "matters": Table("matter", Matter, key=("matter_id",), settled="settled"),
         "matter_due": Table("matter_due", MatterDue, key=("matter_id",), due="due_on"),
         "work_items": Table("work_item", WorkItem, key=("plan_number", "step_number"), settled="settled"),

@@ -21,8 +21,13 @@ CONNECTIONS = 4
 _AWAY = "our own database does not answer"
 _AWAY_SECONDS = 15.0
 
-DOSSIER = """
-SELECT g.jurisdiction, g.past_due, g.currency, g.oldest_due_on, coalesce(p.state = 'active', true) AS running,
+# What is sent for no plan reminds of a promise: while that stands, the case is open, and no hold stands beside it.
+_PROMISED = """g.status = 'open'
+    AND EXISTS (SELECT FROM promise s WHERE s.debtor_id = g.debtor_id AND s.state = 'standing')
+    AND NOT EXISTS (SELECT FROM hold h WHERE h.debtor_id = g.debtor_id AND NOT h.released)"""
+DOSSIER = f"""
+SELECT g.jurisdiction, g.past_due, g.currency, g.oldest_due_on,
+       CASE WHEN $2 = 0 THEN {_PROMISED} ELSE coalesce(p.state = 'active', true) END AS running,
        f.lender_id, f.version, f.changed_at, f.sealed
 FROM debtor_guard g
 LEFT JOIN profile f USING (debtor_id)
@@ -30,11 +35,13 @@ LEFT JOIN plan p ON p.debtor_id = g.debtor_id AND p.plan_number = $2
 WHERE g.debtor_id = $1
 """
 # A payment, an ending and a hold stop the plan that a contact is for; what was heard of it meanwhile ends the contact.
-STANDING = """
+STANDING = f"""
 SELECT contact_id FROM unnest($1::text[], $2::text[]) AS asked (debtor_id, contact_id)
 JOIN contact c USING (debtor_id, contact_id)
+JOIN debtor_guard g USING (debtor_id)
 LEFT JOIN plan p USING (debtor_id, plan_number)
-WHERE c.state = 'sending' AND coalesce(p.state = 'active', true)
+WHERE c.state = 'sending'
+  AND CASE WHEN plan_number = 0 THEN {_PROMISED} ELSE coalesce(p.state = 'active', true) END
 """
 _LETTER = "debtor_id, contact_id, template, template_version, language, sha256, key_id, sealed, written_at"
 KEPT = f"SELECT {_LETTER} FROM letter WHERE debtor_id = $1 AND contact_id = $2"

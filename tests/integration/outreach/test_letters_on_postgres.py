@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import msgspec
 import pytest
 
 from services.outreach import api
@@ -21,6 +22,7 @@ from services.outreach.contacts.adapters.smtp import SmtpGateway
 from services.outreach.contacts.effects import Way
 from services.outreach.contacts.permits import Signer
 from services.outreach.contacts.ports import Gateway, PutOffError
+from services.outreach.plans.store import LAYOUT
 from services.outreach.sending.breaker import Breaker
 from services.outreach.sending.composing import Composer
 from services.outreach.sending.guarded import GuardedGateway
@@ -32,19 +34,22 @@ from services.outreach.service import declare, with_ways
 from services.outreach.templates.store import shipped
 from shared.carriers import SmtpServer
 from shared.clock import SystemClock
-from shared.contracts import intake, legal, segmentation
+from shared.contracts import intake, segmentation
 from shared.contracts.core_banking import ContactPoint
 from shared.contracts.envelope import Fact
 from shared.contracts.segmentation import Channel
 from shared.http.app import close, create_app
 from shared.http.database import engine_of
 from shared.keys import FileKeys, LocalKms
-from shared.messaging.errands import Call, Errands
+from shared.messaging.partitioner import partition_of
+from shared.messaging.rows import columns_of, values
 from shared.settings import Settings
 from tests.conftest import BlankDatabase, DatabaseOf
 from tests.contract.gateway_sites import MailServer, SmsProvider, mail_server, sms_service
+from tests.integration.outreach.rig import LENDER
 from tests.integration.outreach.test_contacts_on_postgres import ANNA, SERVICE, SIGNER, Sending
-from tests.unit.outreach.play import case, payment
+from tests.unit.outreach.play import case
+from tests.unit.outreach.saying import contact
 from tests.unit.outreach.sending.written import ADDRESS, EMAIL, MOBILE, NAME, NOW, PERSONAL, POINTS, profile_of
 
 TEXTS = {Channel.SMS: "remind_service", Channel.EMAIL: "plan_offer", Channel.LETTER: "balance_letter"}
@@ -119,6 +124,27 @@ class Real:
         assert held.sealed is not None
         await self.sending.hear(intake.CaseOpened(case=case()), 1)
         await self.sending.hear(intake.ProfileChanged(version=1, profile=held.sealed), 0)
+
+    async def promise(self, on: str) -> None:
+        """An operator has called, and was promised 100 yuan by a day."""
+        made, table = contact(plan_number=0), LAYOUT.tables["contacts"]
+        columns = ["shard", "debtor_id", *(column.name for column in columns_of(table))]
+        row = (partition_of(ANNA), ANNA, *values(table, made))
+        body = {"contact_id": made.contact_id, "result": "promised"}
+        said = {**body, "promise": {"amount": 10_000, "currency": "CNY", "promised_on": on}}
+        places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+        connection = await asyncpg.connect(self.dsn)
+        await connection.execute(f"INSERT INTO contact ({', '.join(columns)}) VALUES ({places})", *row)
+        await connection.execute(
+            "INSERT INTO command (id, client, key, kind, number, name, owner, lender_id, actor, body, body_hash) "
+            "VALUES ('said', 'test', 'said', 'lane', $1, 'record-outcome', $2, $3, 'operator/x', $4, '')",
+            partition_of(ANNA), ANNA, LENDER, msgspec.json.encode(said).decode(),
+        )  # fmt: skip
+        await connection.close()
+        self.sending.actor.standings = self.sending.worker.standings
+        self.sending.actor.now = self.sending.clock.now()
+        await self.sending.actor.commands()
+        self.sending.worker.standings = self.sending.actor.standings
 
     async def rows(self, query: str) -> list[dict[str, Any]]:
         connection = await asyncpg.connect(self.dsn)
@@ -236,71 +262,6 @@ async def test_a_name_that_the_linter_refuses_ends_the_step_and_is_not_repeated(
     assert step["state"] == "failed"
     assert step["reason"].startswith("its text may not be sent: remind_service is refused: CN-")
     assert real.sms.calls == []
-
-
-@dataclass(slots=True)
-class Slow(Errands):
-    """Errands that nobody has begun yet."""
-
-    calls: list[Call] = field(default_factory=list)
-
-    def start(self, calls: Iterable[Call]) -> None:
-        self.calls.extend(calls)
-
-
-async def test_a_plan_that_was_stopped_while_its_message_was_being_written_sends_nothing(real: Real) -> None:
-    """The permit is committed, its worker is slow, and a payment comes in between."""
-    await real.knows(*POINTS)
-    await real.sending.hear(assigned(Channel.SMS), 1)
-    await real.sending.wait(minutes=2)
-    worker, clock = real.sending.worker, real.sending.clock
-    worker.errands = Slow(worker.kind, clock)
-    [due] = await real.rows("SELECT due_at FROM step_due")
-    clock.set(due["due_at"])
-    await worker.turn((), due=10)
-    [call] = worker.errands.calls
-    await real.sending.hear(payment(), 2)
-    heard = await worker.kind.errands[type(call.event.data)](call.event, clock)
-    assert (heard.delivery, heard.reason) == ("pulled", "its plan was stopped meanwhile")
-    assert real.sms.calls == []
-
-
-HOLD = legal.HoldPlaced(hold_id="legal-1", reason="matter opened")
-
-
-@pytest.mark.parametrize("stop", [payment(), HOLD], ids=["a payment", "a hold"])
-@pytest.mark.parametrize("channel", [Channel.SMS, Channel.EMAIL])
-async def test_a_message_that_is_stopped_while_it_waits_for_its_token_is_not_sent(
-    real: Real, channel: Channel, stop: Fact
-) -> None:
-    """It is permitted and written, the provider has been asked often enough, and the stop is committed meanwhile."""
-    await real.knows(*POINTS)
-    await real.sending.hear(assigned(channel), 1)
-    real.meanwhile = [stop]
-    await real.sending.wait(days=1)
-    assert real.meanwhile == [], "it did wait"
-    assert (real.sms.calls, real.mail.mails) == ([], [])
-    [ended] = await real.rows("SELECT state, reason FROM contact")
-    assert ended == {"state": "not_made", "reason": "pulled back before it was delivered"}
-    [step] = await real.rows("SELECT state, reason FROM plan_step")
-    assert step == {"state": "failed", "reason": "pulled back before it was delivered"}
-
-
-async def test_only_contacts_that_no_stop_has_overtaken_stand_and_all_are_read_at_once(real: Real) -> None:
-    await real.knows(*POINTS)
-    await real.sending.hear(assigned(Channel.SMS), 1)
-    await real.sending.wait(minutes=2)
-    worker, clock = real.sending.worker, real.sending.clock
-    worker.errands = Slow(worker.kind, clock)
-    [due] = await real.rows("SELECT due_at FROM step_due")
-    clock.set(due["due_at"])
-    await worker.turn((), due=10)
-    [contact] = await real.rows("SELECT contact_id FROM contact")
-    asked = {contact["contact_id"]: ANNA, "0" * 32: ANNA}
-    assert await real.cabinet.standing(asked) == {contact["contact_id"]}
-    assert await real.cabinet.standing({contact["contact_id"]: "b" * 32}) == frozenset()
-    await real.sending.hear(payment(), 2)
-    assert await real.cabinet.standing(asked) == frozenset()
 
 
 # Tokens

@@ -10,7 +10,7 @@ from services.outreach.contacts.domain.exposure import Exposure
 from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
 from services.outreach.matters.domain import Matter, MatterDue
 from services.outreach.outcomes.domain import BadPoint, OptOut, Outcome, Refusal, WithdrawnOptOut
-from services.outreach.promises.domain import Promise, PromiseDue, PromisePayment
+from services.outreach.promises.domain import Promise, PromiseDue, PromisePayment, ReminderDue
 from services.outreach.work.domain import WorkItem
 
 StepKey = tuple[int, int]
@@ -256,6 +256,7 @@ class DebtorPlans:
     promises: Mapping[str, Promise]
     promise_payments: Mapping[tuple[str, str], PromisePayment]
     promise_due: PromiseDue | None
+    reminder_due: ReminderDue | None
     matters: Mapping[str, Matter]
     matter_due: Mapping[str, MatterDue]
     exposures: tuple[Exposure, ...] = ()
