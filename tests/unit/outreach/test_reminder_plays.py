@@ -66,6 +66,7 @@ def test_whoever_has_paid_is_not_reminded_nor_is_who_paid_and_took_it_back() -> 
     play = promised()
     assert "PromiseKept 40000" in play.tell(pays("p1", 40_000, 3), 2)
     assert play.state.reminder_due is None
+    assert play.tell(ReminderDue(next(iter(play.state.promises)), play.now.instant, LENDER)) == []
     play.tell(takes_back("p1", 40_000), 3)
     assert play.until(FRIDAY_MORNING) == []
     assert reminders(play) == []
@@ -157,7 +158,7 @@ def test_the_rules_judge_it_and_what_they_deny_waits_for_them_but_not_for_the_da
     late = promised()
     late.until(datetime(2026, 3, 5, 1, tzinfo=UTC))
     late.state = replace(late.state, reminder_due=replace(due, due_at=datetime(2026, 3, 5, 14, 30, tzinfo=UTC)))
-    assert late.until(noon(6)) == ["denied by CN-W1, CN-W2 until 2026-03-06 08:00:00+08:00"]
+    assert late.until(FRIDAY_MORNING) == ["denied by CN-W1, CN-W2 until 2026-03-06 08:00:00+08:00"]
     assert (reminders(late), late.state.reminder_due) == ([], None)
 
 
