@@ -169,7 +169,9 @@ class SummaryView(_View):
     steps: dict[str, dict[str, int]] = Field(description="By channel and state.")
     contacts: dict[str, dict[str, int]] = Field(description="By channel and how they ended; permits among them.")
     denials: dict[str, int] = Field(description="Refusals by the rule that stood in the way.")
-    outcomes: dict[str, dict[str, int]] = Field(description="What contacts led to, by channel and result.")
+    outcomes: dict[str, dict[str, int]] = Field(
+        description="What contacts led to, by channel and result; and opt-outs that were withdrawn."
+    )
     promises: dict[str, int] = Field(description="Made, kept and broken; one whose end holds no longer is not in it.")
     visits: dict[str, int]
     matters: dict[str, int]

@@ -263,6 +263,12 @@ def count_outcome(record: DebtorRecord, event: Event[outreach.OutcomeRecorded], 
     return _with_counts(_kept(record, event, now), (counted,)), ()
 
 
+def count_withdrawal(record: DebtorRecord, event: Event[outreach.OptOutWithdrawn], now: Moment) -> Decision:
+    """Count an opt-out as withdrawn, beside those that contacts led to."""
+    counted = _count(event, now)("outcome", event.data.channel, "opt_out_withdrawn", 1)
+    return _with_counts(_kept(record, event, now), (counted,)), ()
+
+
 def count_promise(kind: str, record: DebtorRecord, event: Event[outreach.Promise], now: Moment) -> Decision:
     """Count a promise as made, kept or broken."""
     return _promise(record, event, now, kind, 1), ()

@@ -40,6 +40,7 @@ HANDLERS: Mapping[type, Handler] = {
     outreach.HoldPlaced: handlers.keep,
     outreach.HoldReleased: handlers.keep,
     outreach.OutcomeRecorded: handlers.count_outcome,
+    outreach.OptOutWithdrawn: handlers.count_withdrawal,
     outreach.PromiseMade: partial(handlers.count_promise, "made"),
     outreach.PromiseKept: partial(handlers.count_promise, "kept"),
     outreach.PromiseBroken: partial(handlers.count_promise, "broken"),

@@ -14,7 +14,7 @@ from services.outreach.contacts.permits import Signer
 from services.outreach.matters.api import MatterView
 from services.outreach.matters.api import add_routes as add_matters
 from services.outreach.matters.store import MATTERS_OF
-from services.outreach.outcomes.api import BAD_POINTS, OPT_OUTS, BadPointView, OptOutView
+from services.outreach.outcomes.api import BAD_POINTS, OPT_OUTS, REFUSALS, BadPointView, OptOutView, RefusalView
 from services.outreach.outcomes.api import add_routes as add_outcomes
 from services.outreach.permits.api import add_routes as add_permits
 from services.outreach.plans import commands, store
@@ -126,6 +126,7 @@ class DebtorView(_View):
     matters: list[MatterView]
     opt_outs: list[OptOutView]
     bad_points: list[BadPointView]
+    refusals: list[RefusalView]
 
 
 class VisitView(_View):
@@ -214,6 +215,7 @@ async def read_debtor(debtor_id: DebtorId, connection: Connection) -> DebtorView
         matters=[MatterView.model_validate(each) for each in (await connection.execute(MATTERS_OF, key)).all()],
         opt_outs=[OptOutView.model_validate(each) for each in (await connection.execute(OPT_OUTS, key)).all()],
         bad_points=[BadPointView.model_validate(each) for each in (await connection.execute(BAD_POINTS, key)).all()],
+        refusals=[RefusalView.model_validate(each) for each in (await connection.execute(REFUSALS, key)).all()],
     )
 
 

@@ -29,12 +29,21 @@ from services.outreach.permits.commands import AskPermit, GiveBack
 from services.outreach.plans.commands import PlaceHold, ReleaseHold
 from services.outreach.plans.domain.rows import Channel, HoldDue, PlanDue, StepDue
 from services.outreach.plans.domain.window import Window
-from services.outreach.plans.handlers import cases, claiming, contacting, holds, permitting, steps, treatments
+from services.outreach.plans.handlers import (
+    cases,
+    claiming,
+    contacting,
+    holds,
+    permitting,
+    reminding,
+    steps,
+    treatments,
+)
 from services.outreach.plans.handlers.telling import in_turn
 from services.outreach.plans.store import LAYOUT as PLANS
 from services.outreach.plans.store import read_windows
 from services.outreach.promises import handlers as promises
-from services.outreach.promises.domain import PromiseDue
+from services.outreach.promises.domain import PromiseDue, ReminderDue
 from services.outreach.promises.store import read_terms
 from services.outreach.sending.providers import needs_sandbox, ways_of
 from services.outreach.work.commands import ClaimWork, ReleaseWork
@@ -162,6 +171,9 @@ def _lane(windows: Mapping[str, Window], house: House) -> ActorKind:
             PlanDue: partial(treatments.on_plan_due, windows),
             StepDue: partial(steps.on_step_due, house.rules if house.dispatches else None, house.queues),
             ContactDue: contacting.on_contact_due,
+            ReminderDue: partial(
+                reminding.on_reminder_due, house.rules if house.dispatches else None, house.practice.terms
+            ),
             HoldDue: holds.on_hold_due,
             PlaceHold: holds.on_place_hold,
             ReleaseHold: holds.on_release_hold,

@@ -1,11 +1,13 @@
 """What outreach tells of permits and contacts, and of the work that people do for them."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
 
 import msgspec
 
 from shared.contracts.envelope import Fact
+from shared.contracts.reasons import Reason
 
 
 class ContactPermitted(Fact, frozen=True, kw_only=True, gc=False):
@@ -129,6 +131,33 @@ class ContactUnknown(Fact, frozen=True, kw_only=True, gc=False):
     step_number: int
     channel: str
     reason: str
+
+
+class SaidBy(StrEnum):
+    """By which way a person let the lender know."""
+
+    CALL = "call"
+    MESSAGE = "message"
+    EMAIL = "email"
+    LETTER = "letter"
+    VISIT = "visit"
+    ONLINE = "online"
+
+
+class OptOutWithdrawn(Fact, frozen=True, kw_only=True, gc=False):
+    """A person asks to be reached again by a channel that they had opted out of: by that one alone, from now on.
+
+    since, since_on: when the opt-out was recorded. contact_id: the contact that it came of.
+    """
+
+    channel: str
+    since: datetime
+    since_on: date
+    contact_id: str
+    withdrawn_on: date
+    withdrawn_by: str
+    said_by: SaidBy
+    reason: Reason
 
 
 class WorkRequested(Fact, frozen=True, kw_only=True, gc=False):

@@ -13,8 +13,10 @@ from shared.contracts.contacts import ContactNotMade as ContactNotMade
 from shared.contracts.contacts import ContactPermitted as ContactPermitted
 from shared.contracts.contacts import ContactRecalled as ContactRecalled
 from shared.contracts.contacts import ContactUnknown as ContactUnknown
+from shared.contracts.contacts import OptOutWithdrawn as OptOutWithdrawn
 from shared.contracts.contacts import PermitGranted as PermitGranted
 from shared.contracts.contacts import RuleRead as RuleRead
+from shared.contracts.contacts import SaidBy as SaidBy
 from shared.contracts.contacts import WorkRequested as WorkRequested
 from shared.contracts.envelope import CurrencyCode, Fact, MinorUnits
 from shared.contracts.segmentation import Channel
@@ -205,7 +207,10 @@ class HoldReleased(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class OutcomeRecorded(Fact, frozen=True, kw_only=True, gc=False):
-    """What came of a contact, and what it taught about the person; "unknown" teaches nothing."""
+    """What came of a contact, and what it taught about the person; "unknown" teaches nothing.
+
+    party: with whom the contact was; what others say teaches nothing about the debtor.
+    """
 
     contact_id: str
     channel: Channel
@@ -214,6 +219,7 @@ class OutcomeRecorded(Fact, frozen=True, kw_only=True, gc=False):
     ability: Ability = Ability.UNKNOWN
     willingness: Willingness = Willingness.UNKNOWN
     recorded_by: str
+    party: str = "debtor"
 
 
 class Promise(Fact, frozen=True, kw_only=True, gc=False):
@@ -299,6 +305,7 @@ FACTS: Mapping[str, type[Fact]] = {
     "outreach.hold-placed.v1": HoldPlaced,
     "outreach.hold-released.v1": HoldReleased,
     "outreach.outcome-recorded.v1": OutcomeRecorded,
+    "outreach.opt-out-withdrawn.v1": OptOutWithdrawn,
     "outreach.promise-made.v1": PromiseMade,
     "outreach.promise-kept.v1": PromiseKept,
     "outreach.promise-broken.v1": PromiseBroken,

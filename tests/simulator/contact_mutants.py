@@ -10,7 +10,7 @@ from services.outreach.contacts.effects import Dispatcher, Heard
 from services.outreach.plans.domain import course
 from services.outreach.plans.domain.rows import DebtorPlans
 from services.outreach.plans.handlers import contacting, reserving, treatments
-from services.outreach.plans.handlers.telling import told
+from services.outreach.plans.handlers.telling import permitted, told
 from shared.contracts.envelope import Moment
 from shared.messaging.turn import Turn, Turned
 
@@ -63,8 +63,7 @@ def permit_reused() -> Changes:
         if heard.delivery is not Delivery.FAILED:
             return real(state, failed, heard, now)
         again = replace(failed, state=ContactState.SENDING, reason="", ended_at=None)
-        permitted = contacting.permitted(again)
-        return reserving.kept(state, again, now.instant), (told(state, permitted),)
+        return reserving.kept(state, again, now.instant), (told(state, permitted(again)),)
 
     real = contacting._not_made
     return [(contacting, "_not_made", not_made)]

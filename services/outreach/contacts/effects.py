@@ -16,6 +16,7 @@ from services.outreach.contacts.ports import (
     PutOffError,
     Receipt,
     RefusedError,
+    StoppedError,
     UnansweredError,
 )
 from services.outreach.contacts.wording import NOTHING_SAID, Said, Writer
@@ -70,6 +71,8 @@ class Dispatcher:
             return _not_now(told.contact_id, Delivery.FAILED, error)
         except PutOffError as error:
             return _not_now(told.contact_id, Delivery.PUT_OFF, error)
+        except StoppedError as error:
+            return Heard(contact_id=told.contact_id, delivery=Delivery.PULLED, reason=str(error))
         except UnansweredError:
             return Heard(contact_id=told.contact_id, delivery=Delivery.UNANSWERED)
         return _accepted(told.contact_id, receipt, said.wording)

@@ -73,6 +73,10 @@ class PutOffError(Exception):
         self.seconds = seconds
 
 
+class StoppedError(Exception):
+    """The message is not wanted any more, since its plan was stopped after the permit; nobody was given it."""
+
+
 class UnansweredError(Exception):
     """Nobody knows whether the provider has taken the message."""
 
@@ -89,7 +93,7 @@ class Gateway(Protocol):
         """Whether a key is taken only once."""
 
     async def send(self, message: Message) -> Receipt:
-        """Take a message. Raises RefusedError, NotTakenError, PutOffError, UnansweredError."""
+        """Take a message. Raises RefusedError, NotTakenError, PutOffError, StoppedError, UnansweredError."""
 
     async def look_up(self, key: str) -> Receipt | None:
         """What became of a message, None where it was never taken. Raises PutOffError, UnansweredError."""

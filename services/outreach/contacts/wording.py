@@ -31,4 +31,4 @@ class Writer(Protocol):
     """Writes what a permitted contact says."""
 
     async def write(self, event: Event[outreach.ContactPermitted]) -> Said:
-        """Raises RefusedError where nothing may be said, NotTakenError or PutOffError where nothing can be now."""
+        """Raises RefusedError where nothing may be said, StoppedError where nothing is to be, PutOffError for now."""

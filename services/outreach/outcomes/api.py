@@ -7,10 +7,13 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 
-from services.outreach.asking import Staff, ask, fact
+from services.outreach.asking import Reason, Staff, ask, fact, no_such_debtor
+from services.outreach.compliance.domain.words import Party
 from services.outreach.matters.api import LoanId
 from services.outreach.outcomes import commands
-from shared.contracts.outreach import Ability, DelinquencyCause, OutcomeResult, Willingness
+from services.outreach.plans.api import AsOf, KnownAt
+from services.outreach.plans.store import GUARD
+from shared.contracts.outreach import Ability, DelinquencyCause, OutcomeResult, SaidBy, Willingness
 from shared.contracts.segmentation import Channel
 from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import Connection
@@ -64,6 +67,15 @@ class OutcomeAnswer(BaseModel):
     stopped_plan: int | None = None
 
 
+class WithdrawOptOut(BaseModel):
+    """How the person let it be known that they want to be reached again, and why, in plain words without digits."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    said_by: SaidBy
+    reason: Reason
+
+
 class ChannelAnswer(BaseModel):
     """The channel that is open again."""
 
@@ -73,14 +85,25 @@ class ChannelAnswer(BaseModel):
 
 
 class OptOutView(BaseModel):
-    """A channel by which the person does not want to be reached."""
+    """A channel by which the person does not want to be reached; `since_on` is a business date."""
 
     model_config = ConfigDict(extra="ignore", from_attributes=True)
 
     channel: Channel
     since: datetime
+    since_on: date
     contact_id: str
     recorded_by: str
+
+
+class PastOptOutView(OptOutView):
+    """An opt-out as it stood on a date; what follows `recorded_by` is None where it has not been withdrawn."""
+
+    withdrawn_at: datetime | None
+    withdrawn_on: date | None
+    withdrawn_by: str | None
+    said_by: SaidBy | None
+    reason: str | None
 
 
 class BadPointView(BaseModel):
@@ -94,13 +117,42 @@ class BadPointView(BaseModel):
     contact_id: str
 
 
+class RefusalView(BaseModel):
+    """Somebody who owes nothing and does not want to be contacted: nobody who owes nothing is, from then on."""
+
+    model_config = ConfigDict(extra="ignore", from_attributes=True)
+
+    contact_id: str
+    party: Party
+    channel: Channel
+    since: datetime
+    since_on: date
+    recorded_by: str
+
+
 OPT_OUTS = text("SELECT * FROM opt_out WHERE debtor_id = :debtor_id ORDER BY channel")
+# Two clocks, as for holds: what stood on a business date, as far as was known at an instant.
+OPT_OUTS_AS_OF = text("""
+    SELECT * FROM (
+        SELECT channel, since, since_on, contact_id, recorded_by,
+               withdrawn_at, withdrawn_on, withdrawn_by, said_by, reason
+        FROM withdrawn_opt_out WHERE debtor_id = :debtor_id
+        UNION ALL
+        SELECT channel, since, since_on, contact_id, recorded_by, NULL, NULL, NULL, NULL, NULL
+        FROM opt_out WHERE debtor_id = :debtor_id
+    ) AS every
+    WHERE since_on <= :as_of AND (CAST(:known_at AS timestamptz) IS NULL OR since <= :known_at)
+      AND (withdrawn_on IS NULL OR :as_of < withdrawn_on OR withdrawn_at > CAST(:known_at AS timestamptz))
+    ORDER BY channel, since
+""")
+REFUSALS = text("SELECT * FROM contact_refusal WHERE debtor_id = :debtor_id ORDER BY since, contact_id LIMIT 100")
 BAD_POINTS = text("SELECT * FROM bad_point WHERE debtor_id = :debtor_id ORDER BY point")
 
 
 def add_routes(router: APIRouter) -> None:
     """Add outcomes to the routes about debtors."""
     router.add_api_route("/debtors/{debtor_id}/contacts/{contact_id}/outcome", say_outcome, methods=["POST"])
+    router.add_api_route("/debtors/{debtor_id}/opt-outs", read_opt_outs, methods=["GET"])
     router.add_api_route("/debtors/{debtor_id}/opt-outs/{channel}/withdraw", open_channel, methods=["POST"])
 
 
@@ -128,11 +180,27 @@ async def say_outcome(
     )
 
 
+async def read_opt_outs(
+    debtor_id: DebtorId, connection: Connection, as_of: AsOf, known_at: KnownAt = None
+) -> list[PastOptOutView]:
+    """The opt-outs that stood on a business date, as was known at an instant, and what became of them since."""
+    if (await connection.execute(GUARD, {"debtor_id": debtor_id})).first() is None:
+        raise no_such_debtor()
+    asked = {"debtor_id": debtor_id, "as_of": as_of, "known_at": known_at}
+    return [PastOptOutView.model_validate(row) for row in (await connection.execute(OPT_OUTS_AS_OF, asked)).all()]
+
+
 async def open_channel(
-    debtor_id: DebtorId, channel: Channel, desk: Commands, key: IdempotencyKey, staff: Staff, connection: Connection
+    debtor_id: DebtorId,
+    channel: Channel,
+    body: WithdrawOptOut,
+    desk: Commands,
+    key: IdempotencyKey,
+    staff: Staff,
+    connection: Connection,
 ) -> ChannelAnswer:
     """Let the person be reached again by a channel that they had opted out of, because they ask for it."""
-    wanted = commands.OpenChannel(channel=channel)
+    wanted = commands.OpenChannel(channel=channel, said_by=body.said_by, reason=body.reason)
     await ask(desk, connection, debtor_id=debtor_id, name="open-channel", body=wanted, key=key, by=staff)
     return ChannelAnswer(channel=channel)
 

@@ -1,4 +1,4 @@
-"""What staff can say of a contact. Nothing here is free text, so nothing can carry personal data."""
+"""What staff can say of a contact, in codes and in reasons without digits: nothing here can carry personal data."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -6,7 +6,8 @@ from typing import Annotated
 import msgspec
 
 from shared.contracts.envelope import CurrencyCode, Identifier
-from shared.contracts.outreach import Ability, DelinquencyCause, OutcomeResult, Willingness
+from shared.contracts.outreach import Ability, DelinquencyCause, OutcomeResult, SaidBy, Willingness
+from shared.contracts.reasons import Reason
 from shared.contracts.segmentation import Channel
 
 
@@ -19,9 +20,11 @@ class PromiseSaid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class OpenChannel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The person wants to be reached by a channel again that they had opted out of."""
+    """The person wants to be reached by a channel again that they had opted out of: how they said so, and why."""
 
     channel: Channel
+    said_by: SaidBy
+    reason: Reason
 
 
 class RecordOutcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

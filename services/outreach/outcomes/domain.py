@@ -63,12 +63,29 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class OptOut:
-    """A channel that the person wants not to be reached by."""
+    """A channel that the person wants not to be reached by; `since_on` is the business date of its recording."""
 
     channel: str
     since: datetime
+    since_on: date
     contact_id: str
     recorded_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawnOptOut:
+    """An opt-out that stood until the person took it back; `said_by` is how they let it be known."""
+
+    channel: str
+    since: datetime
+    since_on: date
+    contact_id: str
+    recorded_by: str
+    withdrawn_at: datetime
+    withdrawn_on: date
+    withdrawn_by: str
+    said_by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +96,22 @@ class BadPoint:
     profile_version: int
     since: datetime
     contact_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Somebody who has no part in the debt wants no contact about it: for good, so that nothing ends it.
+
+    since_on: the business date. point: stands for the contact point that they were reached by.
+    """
+
+    contact_id: str
+    party: str
+    channel: str
+    point: str
+    since: datetime
+    since_on: date
+    recorded_by: str
 
 
 POINTS: Mapping[str, str] = {

@@ -13,7 +13,7 @@ from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
 from services.outreach.matters.commands import ResolveMatter
 from services.outreach.matters.domain import Matter, MatterDue
 from services.outreach.outcomes.commands import RecordOutcome
-from services.outreach.outcomes.domain import BadPoint, OptOut, Outcome
+from services.outreach.outcomes.domain import BadPoint, OptOut, Outcome, Refusal, WithdrawnOptOut
 from services.outreach.plans.commands import ReleaseHold
 from services.outreach.plans.domain.rows import (
     DebtorPlans,
@@ -29,7 +29,7 @@ from services.outreach.plans.domain.rows import (
     Visit,
 )
 from services.outreach.plans.domain.window import Window
-from services.outreach.promises.domain import Promise, PromiseDue, PromisePayment
+from services.outreach.promises.domain import Promise, PromiseDue, PromisePayment, ReminderDue
 from services.outreach.work.domain import WorkItem
 from shared.contracts import legal, outreach, quarantine
 from shared.contracts.envelope import Event
@@ -103,10 +103,13 @@ LAYOUT = Layout(
         "denials": Table("contact_denial", Denial, use="journal"),
         "outcomes": Table("outcome", Outcome, key=("contact_id",), settled="settled"),
         "opt_outs": Table("opt_out", OptOut, key=("channel",)),
+        "withdrawn_opt_outs": Table("withdrawn_opt_out", WithdrawnOptOut, use="journal"),
         "bad_points": Table("bad_point", BadPoint, key=("point",)),
+        "refusals": Table("contact_refusal", Refusal, key=("contact_id",)),
         "promises": Table("promise", Promise, key=("promise_id",), settled="settled"),
         "promise_payments": Table("promise_payment", PromisePayment, key=("loan_id", "payment_id")),
         "promise_due": Table("promise_due", PromiseDue, due="due_on"),
+        "reminder_due": Table("promise_reminder_due", ReminderDue, due="due_at"),
         "matters": Table("matter", Matter, key=("matter_id",), settled="settled"),
         "matter_due": Table("matter_due", MatterDue, key=("matter_id",), due="due_on"),
         "work_items": Table("work_item", WorkItem, key=("plan_number", "step_number"), settled="settled"),

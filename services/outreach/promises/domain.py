@@ -1,10 +1,13 @@
 """What promises are, and what a set of payments makes of them. Pure: the order in which facts came does not matter."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
+
+from services.outreach.plans.domain.window import Window, due_at
 
 Place = tuple[datetime, str, str]
 """A payment's place among others: when it was booked, and the ids of its loan and of itself."""
@@ -32,10 +35,24 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Reminder:
+    """How a house reminds: so many days before the promised day, in these hours. texts: by channel, the best first."""
+
+    days_before: int
+    hours: Window
+    texts: Mapping[str, str]
+
+    def is_in_time(self, promise: "Promise", instant: datetime) -> bool:
+        """Whether it leaves before the promised day, or on it where the house reminds on that day."""
+        return self.hours.day_of(instant) <= promise.promised_on - timedelta(min(self.days_before, 1))
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """How promises are judged in a jurisdiction, on the calendar of `zone`.
 
     remembered_days: after its last day, late payments and reversals may change how a promise ended for so long.
+    reminder: None where nobody is reminded.
     """
 
     zone: str
@@ -43,6 +60,7 @@ class Terms:
     tolerance_percent: int
     remembered_days: int
     limits: Mapping[str, Limits]
+    reminder: Reminder | None = None
 
     def day_of(self, instant: datetime) -> date:
         """The civil date in the zone."""
@@ -115,6 +133,32 @@ class PromiseDue:
 
     due_on: date
     lender_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderDue:
+    """Future work: the debtor is to be reminded of a promise."""
+
+    promise_id: str
+    due_at: datetime
+    lender_id: str
+
+
+def reminder_of(terms: Terms, debtor_id: str, promise: Promise, lender_id: str) -> ReminderDue | None:
+    """The reminder of a promise that is made; None where nobody is reminded, or its day has come by then."""
+    reminder = terms.reminder
+    if reminder is None:
+        return None
+    day = promise.promised_on - timedelta(reminder.days_before)
+    if day <= reminder.hours.day_of(promise.made_at):
+        return None
+    at = due_at(reminder.hours, f"{debtor_id}/{promise.promise_id}", day, promise.made_at)
+    return ReminderDue(promise.promise_id, at, lender_id)
+
+
+def reminder_key(debtor_id: str, promise_id: str) -> str:
+    """The idempotency key of a promise's one reminder, the same for every try: 32 hex characters."""
+    return hashlib.sha256(f"reminder/{debtor_id}/{promise_id}".encode()).hexdigest()[:32]
 
 
 def standing(promises: Iterable[Promise]) -> Promise | None:

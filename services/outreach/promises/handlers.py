@@ -20,8 +20,10 @@ def made(
     terms: Mapping[str, Terms], state: DebtorPlans, contact_id: str, said: SaidPromise, by: str, now: Moment
 ) -> Decision:
     """Take a promise: everything stands still until it is kept or broken. Raises Rejected for one beyond the limits."""
-    promise = _promise(_terms_for(terms, state), state, contact_id, said, by, now)
-    state = replace(state, promises={**state.promises, promise.promise_id: promise})
+    agreed = _terms_for(terms, state)
+    promise = _promise(agreed, state, contact_id, said, by, now)
+    reminder = domain.reminder_of(agreed, state.debtor_id, promise, guard_of(state, "").lender_id)
+    state = replace(state, promises={**state.promises, promise.promise_id: promise}, reminder_due=reminder)
     state, stops = _arranged(state, now)
     return state, (told(state, outreach.PromiseMade(**_content(promise))), *stops)
 
@@ -119,7 +121,7 @@ def _arranged(state: DebtorPlans, now: Moment) -> Decision:
     """Have everything stand still for a promise that stands, also for one that stands again, or go on."""
     state = _looked_at_again(state)
     if domain.standing(state.promises.values()) is None:
-        return arranged(state, now.instant), ()
+        return arranged(replace(state, reminder_due=None), now.instant), ()
     state, what = stopped(state, StopReason.PROMISE, now.instant)
     return arranged(without_visits(state, now.business_date), now.instant), stop_told(state, what)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.outreach.contacts.points import counted_as
-from services.outreach.contacts.ports import NotTakenError, PutOffError, RefusedError
+from services.outreach.contacts.ports import PutOffError, RefusedError, StoppedError
 from services.outreach.contacts.wording import Said
 from services.outreach.sending.letters import KeptLetter, opened, sealed
 from services.outreach.sending.senders import Owed, Sender, fields_of, language_of
@@ -76,12 +76,12 @@ class Composer:
     wordings: Wordings
 
     async def write(self, event: Event[outreach.ContactPermitted]) -> Said:
-        """What a permitted contact says, and to whom. Raises RefusedError, NotTakenError, PutOffError."""
+        """What a permitted contact says, and to whom. Raises RefusedError, StoppedError, PutOffError."""
         dossier = await self.desk.dossier(event.debtor_id, event.data.plan_number)
         if dossier is None:
             raise RefusedError("nothing is known of the debtor")
         if not dossier.running:
-            raise NotTakenError("its plan was stopped meanwhile")
+            raise StoppedError("its plan was stopped meanwhile")
         reader, sender = self._reader(event, dossier.profile), self._sender(event)
         written_at = event.data.permitted_at.astimezone(ZoneInfo(self.zones[dossier.jurisdiction]))
         owed = Owed(_reference(event.debtor_id), dossier.past_due, dossier.currency, dossier.oldest_due_on)

@@ -1,4 +1,4 @@
-"""A provider behind its circuit breaker and its pace."""
+"""A provider behind its circuit breaker, its pace, and a last look at what has been stopped."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,9 +14,11 @@ from services.outreach.contacts.ports import (
     PutOffError,
     Receipt,
     RefusedError,
+    StoppedError,
     UnansweredError,
 )
 from services.outreach.sending.breaker import Breaker, Circuit
+from services.outreach.sending.last_look import LastLook
 from services.outreach.sending.pacing import Pacer
 from shared.observability.metrics import PROVIDER_CALLS, PROVIDER_CIRCUIT_STATE
 
@@ -42,6 +44,7 @@ class GuardedGateway:
     gateway: Gateway
     breaker: Breaker
     pacer: Pacer | None
+    last_look: LastLook
     now: Callable[[], datetime]
 
     @property
@@ -50,13 +53,33 @@ class GuardedGateway:
         return self.gateway.takes_once
 
     async def send(self, message: Message) -> Receipt:
-        """Have the provider take a message before its permit expires; nobody is asked later."""
+        """Have the provider take a message before its permit expires; nobody is asked later, nor after a stop."""
         self.breaker.check()  # spares the tokens where the provider would not be asked anyway
-        if self.pacer is not None:
-            await self.pacer.turn(self._left(message))
+        with self.last_look.waiting(message):
+            while not await self._its_turn(message):
+                pass
+        return await self._asked(lambda: self._in_time(message))
+
+    async def _its_turn(self, message: Message) -> bool:
+        """Wait for a token and look whether a stop has come; False where the token has lapsed by then.
+
+        The token is for whoever comes next where the message is not to leave. Raises PutOffError, StoppedError.
+        """
+        if self.pacer is None:
+            await self._look(message)
+            return True
+        token = await self.pacer.turn(self._left(message))
+        try:
+            await self._look(message)
+        except (PutOffError, StoppedError):
+            self.pacer.give_back(token)
+            raise
+        return self.pacer.counts(token)
+
+    async def _look(self, message: Message) -> None:
+        await self.last_look.check(message, self._left(message))
         if self._left(message) <= 0:
             raise PutOffError("the permit has expired", 0.0)
-        return await self._asked(lambda: self._in_time(message))
 
     async def look_up(self, key: str) -> Receipt | None:
         """Ask what became of a message."""

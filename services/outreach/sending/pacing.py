@@ -56,7 +56,9 @@ class Reservoir(Protocol):
         """For how many seconds from now tokens are given already. Raises PutOffError."""
 
 
-class _Token(NamedTuple):
+class Token(NamedTuple):
+    """Leave to ask a provider once, from one moment to another."""
+
     begins: float
     lapses: float
 
@@ -71,28 +73,37 @@ class Pacer:
     pace: Pace
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    _tokens: deque[_Token] = field(default_factory=deque)
+    _tokens: deque[Token] = field(default_factory=deque)
     _waiting: int = 0
     _promised: float = float("-inf")
     _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def turn(self, patience: float) -> None:
+    async def turn(self, patience: float) -> Token:
         """Wait until the provider may be asked. Raises PutOffError where that is not within `patience` seconds."""
         until = self.now() + patience
         self._waiting += 1
         try:
-            while not await self._has_begun(await self._token(until)):
+            while not await self._has_begun(token := await self._token(until)):
                 pass
         finally:
             self._waiting -= 1
+        return token
 
-    async def _has_begun(self, token: _Token) -> bool:
+    def counts(self, token: Token) -> bool:
+        """Whether a token that has begun may still be used."""
+        return self.now() < token.lapses
+
+    def give_back(self, token: Token) -> None:
+        """Leave a token that was not used to whoever comes next, until it lapses."""
+        self._tokens.appendleft(token)
+
+    async def _has_begun(self, token: Token) -> bool:
         """Wait for a token to begin; it has lapsed where this process was held up meanwhile."""
         while (left := token.begins - self.now()) > 0:
             await self.sleep(max(left, 1 / _MICROSECOND))  # what is less may be lost in a clock's rounding
-        return self.now() < token.lapses
+        return self.counts(token)
 
-    async def _token(self, until: float) -> _Token:
+    async def _token(self, until: float) -> Token:
         async with self._taking:
             while self._tokens and self._tokens[0].lapses <= self.now():
                 self._tokens.popleft()
@@ -111,7 +122,7 @@ class Pacer:
             raise PutOffError("the provider is asked as often as it may be", await self._pause())
         heard = self.now()
         begins = [grant.first + place * spacing for place in range(grant.many)]
-        self._tokens.extend(_Token(heard + each, asked + each + self.pace.slack) for each in begins)
+        self._tokens.extend(Token(heard + each, asked + each + self.pace.slack) for each in begins)
 
     async def _pause(self) -> float:
         """When to come again: one after the other, no faster than the provider may be asked."""

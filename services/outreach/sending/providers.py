@@ -19,6 +19,7 @@ from services.outreach.sending import senders
 from services.outreach.sending.breaker import Breaker
 from services.outreach.sending.composing import Composer
 from services.outreach.sending.guarded import GuardedGateway, shown_as
+from services.outreach.sending.last_look import LastLook
 from services.outreach.sending.pacing import Pace, Pacer, Reservoir
 from services.outreach.sending.store import Cabinet
 from services.outreach.templates.store import shipped
@@ -59,11 +60,10 @@ class Provider(Form, frozen=True):
         """A circuit of its own, shown as a metric."""
         return Breaker(self.failures, self.seconds, shown=shown_as(self.provider))
 
-    def guarded(self, channel: str, gateway: Gateway, breaker: Breaker, reservoir: Reservoir) -> GuardedGateway:
-        """One channel of the provider."""
+    def pacer(self, channel: str, reservoir: Reservoir) -> Pacer | None:
+        """This worker's share of a channel's pace; None where it has no limit."""
         paces = {each.channel: each.pace() for each in self.paces}
-        pacer = Pacer(reservoir, self.provider, channel, paces[channel]) if channel in paces else None
-        return GuardedGateway(self.provider, gateway, breaker, pacer, SystemClock().now)
+        return Pacer(reservoir, self.provider, channel, paces[channel]) if channel in paces else None
 
 
 class _ProvidersForm(Form, frozen=True):
@@ -98,6 +98,19 @@ class Ways:
             await close()
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What every provider of this process is behind: their paces lie in one place, and one look is for all of them."""
+
+    reservoir: Reservoir
+    last_look: LastLook
+
+    def put(self, provider: Provider, channel: str, gateway: Gateway, breaker: Breaker) -> GuardedGateway:
+        """A channel of a provider behind it; the breaker may be that of several."""
+        pacer = provider.pacer(channel, self.reservoir)
+        return GuardedGateway(provider.provider, gateway, breaker, pacer, self.last_look, SystemClock().now)
+
+
 def ways_of(settings: Settings, public_key: bytes, zones: Mapping[str, str]) -> Ways:
     """The ways of this installation: whoever it names, and the sandbox for the others. Raises WrongDataError."""
     known = read_providers(settings.carriers.providers or FILE)
@@ -106,10 +119,11 @@ def ways_of(settings: Settings, public_key: bytes, zones: Mapping[str, str]) -> 
     if not settings.carriers.real and paced is None:
         return Ways({channel: Way(gateway) for channel, gateway in sandbox.items()}, closing)
     cabinet = Cabinet(settings.database_url("outreach"))
+    guard = Guard(cabinet, LastLook(cabinet))
     if paced is not None:
         breaker = paced.breaker()
-        sandbox = {each: paced.guarded(each, gateway, breaker, cabinet) for each, gateway in sandbox.items()}
-    carried, more = _carried(settings, known, cabinet)
+        sandbox = {channel: guard.put(paced, channel, gateway, breaker) for channel, gateway in sandbox.items()}
+    carried, more = _carried(settings, known, guard)
     writer = Composer(cabinet, settings.keys, _senders(settings), zones, shipped())
     unread = {channel: Way(gateway) for channel, gateway in sandbox.items()}
     return Ways(
@@ -136,7 +150,7 @@ def _senders(settings: Settings) -> Mapping[str, senders.Sender]:
 
 
 def _carried(
-    settings: Settings, known: Mapping[str, Provider], reservoir: Reservoir
+    settings: Settings, known: Mapping[str, Provider], guard: Guard
 ) -> tuple[Mapping[str, Gateway], Sequence[Callable[[], Awaitable[None]]]]:
     """Who carries each channel that is worked, guarded."""
     carriers = settings.carriers
@@ -152,7 +166,7 @@ def _carried(
         made["letter"] = ("letters", LetterFolder(carriers.letters))
     worked = {channel: each for channel, each in made.items() if channel in carriers.channels}
     guarded = {
-        channel: known[name].guarded(channel, gateway, known[name].breaker(), reservoir)
+        channel: guard.put(known[name], channel, gateway, known[name].breaker())
         for channel, (name, gateway) in worked.items()
     }
     return guarded, closing

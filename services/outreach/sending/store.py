@@ -1,6 +1,7 @@
 """What senders read and keep in outreach's own database: dossiers, letters, and the buckets of tokens."""
 
 import asyncio
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -20,13 +21,27 @@ CONNECTIONS = 4
 _AWAY = "our own database does not answer"
 _AWAY_SECONDS = 15.0
 
-DOSSIER = """
-SELECT g.jurisdiction, g.past_due, g.currency, g.oldest_due_on, coalesce(p.state = 'active', true) AS running,
+# What is sent for no plan reminds of a promise: while that stands, the case is open, and no hold stands beside it.
+_PROMISED = """g.status = 'open'
+    AND EXISTS (SELECT FROM promise s WHERE s.debtor_id = g.debtor_id AND s.state = 'standing')
+    AND NOT EXISTS (SELECT FROM hold h WHERE h.debtor_id = g.debtor_id AND NOT h.released)"""
+DOSSIER = f"""
+SELECT g.jurisdiction, g.past_due, g.currency, g.oldest_due_on,
+       CASE WHEN $2 = 0 THEN {_PROMISED} ELSE coalesce(p.state = 'active', true) END AS running,
        f.lender_id, f.version, f.changed_at, f.sealed
 FROM debtor_guard g
 LEFT JOIN profile f USING (debtor_id)
 LEFT JOIN plan p ON p.debtor_id = g.debtor_id AND p.plan_number = $2
 WHERE g.debtor_id = $1
+"""
+# A payment, an ending and a hold stop the plan that a contact is for; what was heard of it meanwhile ends the contact.
+STANDING = f"""
+SELECT contact_id FROM unnest($1::text[], $2::text[]) AS asked (debtor_id, contact_id)
+JOIN contact c USING (debtor_id, contact_id)
+JOIN debtor_guard g USING (debtor_id)
+LEFT JOIN plan p USING (debtor_id, plan_number)
+WHERE c.state = 'sending'
+  AND CASE WHEN plan_number = 0 THEN {_PROMISED} ELSE coalesce(p.state = 'active', true) END
 """
 _LETTER = "debtor_id, contact_id, template, template_version, language, sha256, key_id, sealed, written_at"
 KEPT = f"SELECT {_LETTER} FROM letter WHERE debtor_id = $1 AND contact_id = $2"
@@ -77,6 +92,11 @@ class Cabinet:
         await self._row(KEEP, *values)
         return await self.kept(letter.debtor_id, letter.contact_id) or letter
 
+    async def standing(self, contacts: Mapping[str, str]) -> Collection[str]:
+        """Which of these contacts, each with its debtor, no stop has overtaken. Raises PutOffError."""
+        rows = await self._rows(STANDING, list(contacts.values()), list(contacts))
+        return frozenset(row["contact_id"] for row in rows)
+
     async def claim(self, provider: str, channel: str, many: int, spacing: float, horizon: float) -> Grant | None:
         """A block of tokens, None where they would begin too late. Raises PutOffError."""
         wanted = (provider, channel, float(many), timedelta(seconds=spacing), timedelta(seconds=horizon))
@@ -97,8 +117,12 @@ class Cabinet:
             await self._pool.close()
 
     async def _row(self, query: str, *values: Any) -> "asyncpg.Record | None":
+        rows = await self._rows(query, *values)
+        return rows[0] if rows else None
+
+    async def _rows(self, query: str, *values: Any) -> "list[asyncpg.Record]":
         try:
-            return await (await self._opened()).fetchrow(query, *values)
+            return await (await self._opened()).fetch(query, *values)
         except (*DRIVER_ERRORS, TimeoutError):
             raise PutOffError(_AWAY, _AWAY_SECONDS) from None
 

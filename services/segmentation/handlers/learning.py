@@ -28,13 +28,16 @@ NOT_THE_DEBTOR = frozenset(
 )
 """Results that teach nothing, since the debtor was not spoken with: what others say of a debtor is not used."""
 
+DEBTOR = "debtor"
+"""The party of a contact whose outcome may teach something."""
+
 TELLING = frozenset({OutcomeResult.REFUSED, OutcomeResult.DISPUTED, OutcomeResult.HARDSHIP_CLAIMED})
 """Results that stay until another of them comes."""
 
 
 def taught(person: Person, outcome: OutcomeRecorded, on: date) -> Person:
     """The person with what the contact added; what it left unknown stays as it was."""
-    if outcome.result in NOT_THE_DEBTOR:
+    if outcome.result in NOT_THE_DEBTOR or outcome.party != DEBTOR:
         return person
     before = person.known
     known = replace(

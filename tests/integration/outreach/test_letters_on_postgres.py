@@ -2,9 +2,10 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable
+import time
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import msgspec
 import pytest
 
 from services.outreach import api
@@ -20,10 +22,12 @@ from services.outreach.contacts.adapters.smtp import SmtpGateway
 from services.outreach.contacts.effects import Way
 from services.outreach.contacts.permits import Signer
 from services.outreach.contacts.ports import Gateway, PutOffError
+from services.outreach.plans.store import LAYOUT
 from services.outreach.sending.breaker import Breaker
 from services.outreach.sending.composing import Composer
 from services.outreach.sending.guarded import GuardedGateway
-from services.outreach.sending.pacing import Pace, Pacer
+from services.outreach.sending.last_look import LastLook
+from services.outreach.sending.pacing import Grant, Pace, Pacer
 from services.outreach.sending.senders import read_senders
 from services.outreach.sending.store import Cabinet
 from services.outreach.service import declare, with_ways
@@ -32,16 +36,20 @@ from shared.carriers import SmtpServer
 from shared.clock import SystemClock
 from shared.contracts import intake, segmentation
 from shared.contracts.core_banking import ContactPoint
+from shared.contracts.envelope import Fact
 from shared.contracts.segmentation import Channel
 from shared.http.app import close, create_app
 from shared.http.database import engine_of
 from shared.keys import FileKeys, LocalKms
-from shared.messaging.errands import Call, Errands
+from shared.messaging.partitioner import partition_of
+from shared.messaging.rows import columns_of, values
 from shared.settings import Settings
 from tests.conftest import BlankDatabase, DatabaseOf
 from tests.contract.gateway_sites import MailServer, SmsProvider, mail_server, sms_service
+from tests.integration.outreach.rig import LENDER
 from tests.integration.outreach.test_contacts_on_postgres import ANNA, SERVICE, SIGNER, Sending
-from tests.unit.outreach.play import case, payment
+from tests.unit.outreach.play import case
+from tests.unit.outreach.saying import contact
 from tests.unit.outreach.sending.written import ADDRESS, EMAIL, MOBILE, NAME, NOW, PERSONAL, POINTS, profile_of
 
 TEXTS = {Channel.SMS: "remind_service", Channel.EMAIL: "plan_offer", Channel.LETTER: "balance_letter"}
@@ -67,6 +75,8 @@ class Real:
         self.mail, self.sms, self.folder = MailServer(), SmsProvider(), folder
         self.keys = FileKeys(LocalKms(bytes(32)))
         self.cabinet = Cabinet(dsn)
+        self.meanwhile: list[Fact] = []
+        self.ahead = 0.0
         self.dsn, self.sandbox = dsn, sandbox
 
     async def start(self, servers: AsyncExitStack) -> "Real":
@@ -83,9 +93,27 @@ class Real:
         return self
 
     def guarded(self, channel: str) -> GuardedGateway:
-        pacer = Pacer(self.cabinet, channel, channel, Pace(50, 3000, 5.0))
+        pacer = Pacer(self, channel, channel, Pace(50, 3000, 5.0), self._monotonic, self._wait)
         gateway = self.gateways[channel]
-        return GuardedGateway(channel, gateway, Breaker(5, 30), pacer, self._now)
+        return GuardedGateway(channel, gateway, Breaker(5, 30), pacer, LastLook(self.cabinet), self._now)
+
+    async def claim(self, provider: str, channel: str, many: int, spacing: float, horizon: float) -> Grant | None:
+        """A block of tokens; where something is to happen meanwhile, another worker has just taken half a minute's."""
+        if self.meanwhile:
+            await self.cabinet.claim(provider, channel, 1, 30.0, horizon)
+        return await self.cabinet.claim(provider, channel, many, spacing, horizon)
+
+    async def behind(self, provider: str, channel: str) -> float:
+        return await self.cabinet.behind(provider, channel)
+
+    async def _wait(self, seconds: float) -> None:
+        """For a token, in no time; what is to happen meanwhile happens then."""
+        while self.meanwhile:
+            await self.sending.hear(self.meanwhile.pop(), 2)
+        self.ahead += seconds
+
+    def _monotonic(self) -> float:
+        return time.monotonic() + self.ahead
 
     def _now(self) -> datetime:
         return self.sending.clock.now()
@@ -96,6 +124,27 @@ class Real:
         assert held.sealed is not None
         await self.sending.hear(intake.CaseOpened(case=case()), 1)
         await self.sending.hear(intake.ProfileChanged(version=1, profile=held.sealed), 0)
+
+    async def promise(self, on: str) -> None:
+        """An operator has called, and was promised 100 yuan by a day."""
+        made, table = contact(plan_number=0), LAYOUT.tables["contacts"]
+        columns = ["shard", "debtor_id", *(column.name for column in columns_of(table))]
+        row = (partition_of(ANNA), ANNA, *values(table, made))
+        body = {"contact_id": made.contact_id, "result": "promised"}
+        said = {**body, "promise": {"amount": 10_000, "currency": "CNY", "promised_on": on}}
+        places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+        connection = await asyncpg.connect(self.dsn)
+        await connection.execute(f"INSERT INTO contact ({', '.join(columns)}) VALUES ({places})", *row)
+        await connection.execute(
+            "INSERT INTO command (id, client, key, kind, number, name, owner, lender_id, actor, body, body_hash) "
+            "VALUES ('said', 'test', 'said', 'lane', $1, 'record-outcome', $2, $3, 'operator/x', $4, '')",
+            partition_of(ANNA), ANNA, LENDER, msgspec.json.encode(said).decode(),
+        )  # fmt: skip
+        await connection.close()
+        self.sending.actor.standings = self.sending.worker.standings
+        self.sending.actor.now = self.sending.clock.now()
+        await self.sending.actor.commands()
+        self.sending.worker.standings = self.sending.actor.standings
 
     async def rows(self, query: str) -> list[dict[str, Any]]:
         connection = await asyncpg.connect(self.dsn)
@@ -215,33 +264,6 @@ async def test_a_name_that_the_linter_refuses_ends_the_step_and_is_not_repeated(
     assert real.sms.calls == []
 
 
-@dataclass(slots=True)
-class Slow(Errands):
-    """Errands that nobody has begun yet."""
-
-    calls: list[Call] = field(default_factory=list)
-
-    def start(self, calls: Iterable[Call]) -> None:
-        self.calls.extend(calls)
-
-
-async def test_a_plan_that_was_stopped_while_its_message_was_being_written_sends_nothing(real: Real) -> None:
-    """The permit is committed, its worker is slow, and a payment comes in between."""
-    await real.knows(*POINTS)
-    await real.sending.hear(assigned(Channel.SMS), 1)
-    await real.sending.wait(minutes=2)
-    worker, clock = real.sending.worker, real.sending.clock
-    worker.errands = Slow(worker.kind, clock)
-    [due] = await real.rows("SELECT due_at FROM step_due")
-    clock.set(due["due_at"])
-    await worker.turn((), due=10)
-    [call] = worker.errands.calls
-    await real.sending.hear(payment(), 2)
-    heard = await worker.kind.errands[type(call.event.data)](call.event, clock)
-    assert (heard.delivery, heard.reason) == ("failed", "its plan was stopped meanwhile")
-    assert real.sms.calls == []
-
-
 # Tokens
 
 
@@ -307,6 +329,8 @@ async def test_where_the_database_is_away_everything_is_put_off() -> None:
     cabinet = Cabinet("postgresql://nobody@127.0.0.1:1/nowhere")
     with pytest.raises(PutOffError):
         await cabinet.dossier(ANNA, 1)
+    with pytest.raises(PutOffError):
+        await cabinet.standing({"c": ANNA})
     with pytest.raises(PutOffError):
         await Pacer(cabinet, "sms", "sms", Pace(1, 1)).turn(1)
 

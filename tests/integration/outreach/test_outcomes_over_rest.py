@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -12,6 +13,7 @@ from shared.contracts import intake
 from shared.contracts.segmentation import Channel
 from shared.http.app import close, create_app
 from shared.http.database import engine_of
+from shared.messaging.audit import verify
 from tests.conftest import BlankDatabase, DatabaseOf
 from tests.integration.outreach.rig import MONDAY, SETTINGS, answered
 from tests.integration.outreach.test_contacts_on_postgres import ANNA, SERVICE, Sending
@@ -180,10 +182,49 @@ async def test_an_opt_out_denies_the_next_message_with_its_rule(desk: Desk) -> N
         await desk.sending.wait(days=1)
     [closed] = (await desk.reads())["opt_outs"]
     assert (closed["channel"], closed["recorded_by"]) == ("letter", "operator/demo operator")
-    await desk.says("/opt-outs/letter/withdraw", {})
-    assert (await desk.reads())["opt_outs"] == []
     denials = (await desk.reads("/contacts"))["denials"]
     assert [(each["channel"], [rule["rule"] for rule in each["rules"]]) for each in denials] == [("letter", ["CN-H2"])]
+
+
+WITHDRAWAL = {"said_by": "letter", "reason": "she asks for messages again"}
+
+
+async def test_an_opt_out_that_is_withdrawn_is_audited_and_read_by_two_clocks(desk: Desk) -> None:
+    await desk.says(await desk.outcome_of("sms"), {"result": "opted_out", "opts_out_of": ["sms", "letter"]})
+    opted_out_at = desk.sending.clock.now()
+    await books_reach(desk.sending, 4)
+    await desk.sending.wait(days=4)
+    assert await desk.says("/opt-outs/letter/withdraw", WITHDRAWAL, key="once") == {"channel": "letter"}
+    assert await desk.says("/opt-outs/letter/withdraw", WITHDRAWAL, key="once") == {"channel": "letter"}
+    assert [each["channel"] for each in (await desk.reads())["opt_outs"]] == ["sms"]
+    asked = {
+        "/opt-outs?as_of=2026-03-01": [],
+        "/opt-outs?as_of=2026-03-02": ["letter", "sms"],
+        "/opt-outs?as_of=2026-03-06": ["sms"],  # withdrawn on that business date
+        f"/opt-outs?as_of=2026-03-06&known_at={iso(opted_out_at)}": ["letter", "sms"],  # nobody knew that it would be
+        f"/opt-outs?as_of=2026-03-06&known_at={iso(opted_out_at - timedelta(seconds=1))}": [],
+    }
+    assert {path: [each["channel"] for each in await desk.reads(path)] for path in asked} == asked
+    before, stands = await desk.reads("/opt-outs?as_of=2026-03-02")
+    by = "operator/demo operator"
+    assert (before["withdrawn_on"], before["withdrawn_by"], before["said_by"]) == ("2026-03-06", by, "letter")
+    assert (before["since_on"], before["recorded_by"], before["reason"]) == ("2026-03-02", by, WITHDRAWAL["reason"])
+    assert (stands["withdrawn_at"], stands["said_by"]) == (None, None)
+    await books_reach(desk.sending, 9)
+    await desk.sending.wait(days=6)
+    [letter] = [each for each in (await desk.reads("/contacts"))["contacts"] if each["channel"] == "letter"]
+    assert letter["state"] == "made", "the letter of the ninth day goes out"
+    assert await in_history(desk, "outreach.opt-out-withdrawn.v1") == [by]
+
+
+async def in_history(desk: Desk, of_type: str) -> list[str]:
+    """Who made the lane tell facts of a type, as its chained history has it."""
+    connection = await asyncpg.connect(desk.sending.dsn)
+    try:
+        assert await verify(connection, "outreach") == []
+        return [row["actor"] for row in await connection.fetch("SELECT actor FROM history WHERE type = $1", of_type)]
+    finally:
+        await connection.close()
 
 
 @pytest.mark.parametrize(
@@ -192,8 +233,10 @@ async def test_an_opt_out_denies_the_next_message_with_its_rule(desk: Desk) -> N
         pytest.param("/contacts/x/outcome", {"result": "charmed"}, 422, "result", id="a result that nobody knows"),
         pytest.param("/contacts/x/outcome", {"result": "refused"}, 409, "contact_id", id="a contact that is not hers"),
         pytest.param("/contacts/x/outcome", {"result": "refused", "note": "said"}, 422, "note", id="free text"),
-        pytest.param("/opt-outs/sms/withdraw", {}, 409, "channel", id="a channel that is open"),
-        pytest.param("/opt-outs/drum/withdraw", {}, 422, "channel", id="a channel that nobody knows"),
+        pytest.param("/opt-outs/sms/withdraw", WITHDRAWAL, 409, "channel", id="a channel that is open"),
+        pytest.param("/opt-outs/drum/withdraw", WITHDRAWAL, 422, "channel", id="a channel that nobody knows"),
+        pytest.param("/opt-outs/sms/withdraw", {"said_by": "call"}, 422, "reason", id="a withdrawal without a reason"),
+        pytest.param("/opt-outs/sms/withdraw", {"reason": "she asks"}, 422, "said_by", id="nor by any way"),
         pytest.param("/matters", {"kind": "grudge"}, 422, "kind", id="a kind that nobody knows"),
         pytest.param("/matters", {"kind": "dispute", "loan_id": "a b"}, 422, "loan_id", id="a loan that cannot be"),
         pytest.param("/matters/x/resolve", {"reason": "over"}, 409, "matter_id", id="a matter that is not hers"),

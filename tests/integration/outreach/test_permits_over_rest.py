@@ -67,7 +67,7 @@ async def test_a_permit_is_answered_signed_with_all_that_it_rests_on(office: Off
     assert (permit.permit_id, permit.debtor_id, permit.channel) == (granted["contact_id"], ANNA, "phone")
     assert (permit.held_by, permit.party, permit.purpose) == ("operator/demo operator", "debtor", "collection")
     assert (permit.permitted_at, permit.expires_at) == (MORNING, MORNING + timedelta(minutes=5))
-    assert (granted["pack"], granted["pack_version"]) == (permit.pack, permit.pack_version) == ("CN", "1")
+    assert (granted["pack"], granted["pack_version"]) == (permit.pack, permit.pack_version) == ("CN", "2")
     rules = {rule["rule"]: rule for rule in granted["rules"]}
     assert "GB/T 45251" in rules["CN-F2"]["citation"]
     assert rules["CN-F2"]["read"] == {"count": "0", "limit": "3", "days": "1"}

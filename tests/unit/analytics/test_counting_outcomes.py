@@ -1,7 +1,7 @@
 """What outcomes, promises and what people have to see to add to the counts."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -16,6 +16,17 @@ ON = date(2026, 3, 10)
 PROMISE: dict[str, Any] = {"promise_id": "p", "amount": 5, "currency": "CNY", "promised_on": ON}
 MATTER: dict[str, Any] = {"matter_id": "m", "kind": outreach.MatterKind.COMPLAINT}
 
+WITHDRAWN = outreach.OptOutWithdrawn(
+    channel=Channel.SMS,
+    since=datetime(2026, 3, 1, tzinfo=UTC),
+    since_on=ON,
+    contact_id="c",
+    withdrawn_on=ON,
+    withdrawn_by="operator/a",
+    said_by=outreach.SaidBy.CALL,
+    reason="she asks for it",
+)
+
 
 def said(result: OutcomeResult) -> outreach.OutcomeRecorded:
     return outreach.OutcomeRecorded(contact_id="c", channel=Channel.PHONE, result=result, recorded_by="operator/a")
@@ -28,6 +39,11 @@ def said(result: OutcomeResult) -> outreach.OutcomeRecorded:
             [said(OutcomeResult.REFUSED), said(OutcomeResult.REFUSED), said(OutcomeResult.PROMISED)],
             {"outcome phone refused": 2, "outcome phone promised": 1},
             id="what contacts led to",
+        ),
+        pytest.param(
+            [said(OutcomeResult.OPTED_OUT), WITHDRAWN],
+            {"outcome phone opted_out": 1, "outcome sms opt_out_withdrawn": 1},
+            id="an opt-out that is withdrawn",
         ),
         pytest.param(
             [outreach.PromiseMade(**PROMISE), outreach.PromiseKept(**PROMISE, paid_amount=5)],

@@ -150,7 +150,7 @@ def test_a_call_ends_as_the_debtor_answers(play: Contacting, provider: Provider)
 def test_the_permit_names_the_pack_and_every_rule_that_was_read(play: Contacting) -> None:
     play.started(assigned=SMS).wait(days=1)
     [contact] = play.state.contacts.values()
-    assert (contact.pack, contact.pack_version) == ("CN", "1")
+    assert (contact.pack, contact.pack_version) == ("CN", "2")
     assert {"CN-W1", "CN-O1", "CN-S1", "CN-D1"} <= {rule.rule for rule in contact.rules}
     assert all(rule.reason == "" for rule in contact.rules)
 

@@ -148,14 +148,56 @@ def test_an_opt_out_names_other_channels_than_that_of_the_contact() -> None:
     assert play.steps() == {1: "dispatched", 2: "dispatched", 3: "denied", 4: "not_dispatched"}
 
 
-def test_who_asks_for_it_is_reached_by_the_channel_again() -> None:
-    play = called((Channel.SMS, 0), (Channel.SMS, 3))
-    play.tell(outcome(R.OPTED_OUT, first(play)), actor=ANNA)
-    assert play.tell(OpenChannel(channel=Channel.SMS), actor=ANNA) == []
+AGAIN = OpenChannel(channel=Channel.SMS, said_by=outreach.SaidBy.LETTER, reason="she asks for it")
+
+
+def test_who_asks_for_it_is_reached_by_that_channel_again_and_by_no_other() -> None:
+    play = called((Channel.SMS, 0), (Channel.SMS, 3), (Channel.SMS, 5), (Channel.PHONE, 5))
+    play.tell(outcome(R.OPTED_OUT, first(play), opts_out_of=(Channel.SMS, Channel.PHONE)), actor=ANNA)
+    play.until(noon(6))
+    assert play.steps()[2] == "denied", "while it stood"
+    assert play.tell(AGAIN, actor=BOSS) == ["OptOutWithdrawn"]
     play.wait(days=5)
-    assert play.steps()[2] == "dispatched"
+    assert play.steps() == {1: "dispatched", 2: "denied", 3: "dispatched", 4: "denied"}
+
+
+def test_a_withdrawal_is_told_and_kept_with_the_opt_out_that_it_ends() -> None:
+    play = called((Channel.SMS, 0))
+    play.tell(outcome(R.OPTED_OUT, first(play)), actor=ANNA)
+    since = play.now
+    play.until(noon(6))
+    play.tell(AGAIN, actor=BOSS)
+    told = outreach.OptOutWithdrawn(
+        channel="sms",
+        since=since.instant,
+        since_on=since.business_date,
+        contact_id=first(play),
+        withdrawn_on=FRIDAY,
+        withdrawn_by=BOSS,
+        said_by=outreach.SaidBy.LETTER,
+        reason="she asks for it",
+    )
+    assert (play.told[-1].data, play.told[-1].lender_id) == (told, LENDER)
+    [kept] = play.state.withdrawn_opt_outs
+    assert (kept.channel, kept.since, kept.recorded_by, kept.withdrawn_at) == ("sms", since.instant, ANNA, noon(6))
+    assert play.state.opt_outs == {}
     with pytest.raises(Rejected, match="channel: the person has not opted out of it"):
-        play.tell(OpenChannel(channel=Channel.SMS), actor=ANNA)
+        play.tell(AGAIN, actor=ANNA)
+
+
+def test_it_is_allowed_from_the_moment_of_the_withdrawal_on() -> None:
+    play = called((Channel.SMS, 0))
+    play.tell(outcome(R.OPTED_OUT, first(play)), actor=ANNA)
+    play.until(noon(6))
+    rules, asked = rules_of({"CN": "Asia/Shanghai"}, {"sms"})["CN"], Asked("sms", "collection")
+
+    def allowed() -> bool:
+        known = play.state.contacts.values()
+        return judged(rules, asked, known, play.now.instant, standing_of(play.state)).allowed
+
+    assert not allowed()
+    play.tell(AGAIN, actor=ANNA)
+    assert allowed()
 
 
 def profile(version: int) -> intake.ProfileChanged:

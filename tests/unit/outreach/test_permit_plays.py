@@ -7,16 +7,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.outreach.compliance.domain.words import Outcome, Party
+from services.outreach.compliance.domain.words import Outcome
 from services.outreach.contacts.domain.course import Delivery
 from services.outreach.contacts.domain.rows import Contact
 from services.outreach.contacts.effects import Heard
-from services.outreach.permits.commands import AskPermit, Content, GiveBack, Purpose
+from services.outreach.permits.commands import AskPermit, GiveBack
 from services.outreach.plans.commands import PlaceHold
 from services.outreach.plans.domain.rows import Channel
 from services.outreach.plans.handlers.contacting import contact_ended_by_person
 from shared.contracts import intake, outreach, quarantine
-from shared.contracts.core_banking import ContactKind, ContactOwner, ContactSource
 from shared.contracts.envelope import Moment
 from shared.contracts.segmentation import Channel as Prescribed
 from shared.service import Rejected
@@ -47,10 +46,10 @@ class Asking(Play):
     def give_back(self, permit: Contact, actor: str = ANNA) -> list[str]:
         return self.tell(GiveBack(contact_id=permit.contact_id), actor=actor)
 
-    def report(self, permit: Contact, outcome: Outcome) -> list[str]:
+    def report(self, permit: Contact, ended: Outcome) -> list[str]:
         """What a person says of a contact, as the command that carries it does."""
         known = self.state.contacts[permit.contact_id]
-        self.state, told = contact_ended_by_person(self.state, known, outcome, self.now)
+        self.state, told = contact_ended_by_person(self.state, known, ended, self.now)
         return [type(each.data).__name__ for each in told]
 
     @property
@@ -289,106 +288,3 @@ def test_a_talk_that_had_begun_when_a_stop_came_counts_all_the_same(play: Asking
     assert play.states == ["not_made"]
     assert play.report(play.permits[0], Outcome.CONVERSATION) == ["ContactMade"]
     assert (play.states, play.permits[0].outcome) == (["made"], "conversation")
-
-
-# Somebody else than the debtor
-
-
-GUARANTOR, GIVEN, FOUND = "point-guarantor", "point-given", "point-found"
-
-
-def with_profile(play: Asking) -> Asking:
-    points = (
-        (GUARANTOR, ContactOwner.GUARANTOR, ContactSource.BANK),
-        (GIVEN, ContactOwner.CONTACT, ContactSource.DEBTOR),
-        (FOUND, ContactOwner.CONTACT, ContactSource.BUREAU),
-    )
-    profile = intake.SealedProfile(
-        key_id="k",
-        updated_at=MORNING,
-        language="zh",
-        time_zones=(),
-        name=b"",
-        id_number=b"",
-        contacts=tuple(
-            intake.SealedContact(id=name, kind=ContactKind.MOBILE, owner=owner, verified=True, source=source, value=b"")
-            for name, owner, source in points
-        ),
-    )
-    play.tell(intake.ProfileChanged(version=1, profile=profile))
-    return play
-
-
-def other(point: str = GIVEN, party: Party = Party.CONTACT) -> AskPermit:
-    return AskPermit(channel=Channel.PHONE, party=party, contact_point=point, content=(Content.ASK_TO_RELAY,))
-
-
-def unreached(play: Asking) -> Asking:
-    """The debtor has been called three times, and nobody answered."""
-    for _ in range(3):
-        play.ask()
-        play.report(play.permits[-1], Outcome.NO_ANSWER)
-    return play
-
-
-def test_a_guarantor_is_contacted_as_the_debtor_is_and_counted_apart(play: Asking) -> None:
-    with_profile(play)
-    asked = AskPermit(channel=Channel.PHONE, party=Party.GUARANTOR, contact_point=GUARANTOR)
-    assert [play.ask(asked) for _ in range(3)] == [["PermitGranted"]] * 3
-    assert play.ask(asked) == ["denied by CN-F2 until 2026-03-03 08:00:00+08:00"]
-    assert play.ask() == ["PermitGranted"]
-    assert [permit.party for permit in play.permits] == ["guarantor"] * 3 + ["debtor"]
-
-
-def test_others_are_asked_only_once_the_debtor_cannot_be_reached(play: Asking) -> None:
-    with_profile(play)
-    play.ask(other())
-    assert play.denied == ["CN-P1"]
-    unreached(play)
-    assert play.ask(other()) == ["PermitGranted"]
-    assert (play.permits[-1].party, play.permits[-1].contact_point) == ("contact", GIVEN)
-
-
-def test_others_are_asked_once_a_day_whatever_they_are_called(play: Asking) -> None:
-    unreached(with_profile(play))
-    play.ask(other())
-    for party in (Party.CONTACT, Party.UNRELATED, Party.THIRD):
-        assert play.ask(other(party=party)) == ["denied by CN-H1 until 2026-03-03 08:00:00+08:00"]
-
-
-@pytest.mark.parametrize("point", [FOUND, ""])
-def test_a_number_that_the_debtor_did_not_give_is_not_called(play: Asking, point: str) -> None:
-    unreached(with_profile(play))
-    assert play.ask(other(point)) == ["denied by CN-I2 until None"]
-
-
-@pytest.mark.parametrize(
-    ("asked", "refusal"),
-    [
-        pytest.param(
-            AskPermit(channel=Channel.PHONE, party=Party.CONTACT, contact_point=GIVEN),
-            ("content", "say what is to be said to somebody who owes nothing"),
-            id="nothing to say",
-        ),
-        pytest.param(other("none"), ("contact_point", "the profile has no such contact point"), id="no such point"),
-        pytest.param(
-            other(GIVEN, Party.DEBTOR), ("party", "this contact point is not that party's"), id="another's point"
-        ),
-        pytest.param(
-            other(GIVEN, Party.GUARANTOR), ("party", "this contact point is not that party's"), id="not a guarantor's"
-        ),
-    ],
-)
-def test_what_cannot_be_judged_is_refused(play: Asking, asked: AskPermit, refusal: tuple[str, str]) -> None:
-    assert with_profile(play).refused(asked) == refusal
-
-
-def test_who_represents_a_debtor_is_nobody_that_the_rules_know_a_way_to(play: Asking) -> None:
-    play.ask(AskPermit(channel=Channel.PHONE, party=Party.ATTORNEY, purpose=Purpose.SERVICE))
-    assert "CN-P2" in play.denied
-
-
-def test_one_stop_reaches_the_permits_for_others_too(play: Asking) -> None:
-    unreached(with_profile(play)).ask(other())
-    play.tell(payment(), 2)
-    assert play.states == ["made"] * 3 + ["not_made"]

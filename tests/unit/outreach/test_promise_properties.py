@@ -12,7 +12,8 @@ from services.segmentation.store import Person
 from services.segmentation.strategies import load_playbook
 from shared.contracts import outreach
 from tests.unit.outreach.play import MIDNIGHT, Play
-from tests.unit.outreach.saying import ANNA, pays, promise, reached, takes_back
+from tests.unit.outreach.saying import ANNA, FRIDAY, pays, promise, reached, takes_back
+from tests.unit.outreach.test_contact_plays import Contacting, Provider
 
 AMOUNT, ENOUGH, FIRST, LAST = 40_000, 39_600, 2, 9
 """The promise, what is enough for it, and the days of March on which payments count."""
@@ -101,14 +102,31 @@ def test_who_hears_what_is_told_of_a_promise_knows_how_it_ended(
 
 @settings(max_examples=200, deadline=None)
 @given(histories())
-def test_nothing_is_due_while_a_promise_stands(history: tuple[Sequence[Payment], set[int], list[Any]]) -> None:
+def test_nothing_is_due_while_a_promise_stands_but_one_reminder_before_its_day(
+    history: tuple[Sequence[Payment], set[int], list[Any]],
+) -> None:
     _, _, acts = history
-    play = reached(Play())
+    play = Contacting(Provider())
+    reached(play)
     play.tell(promise(AMOUNT), actor=ANNA)
     for act in acts:
+        told, stood = len(play.told), stands(play)
         if isinstance(act, int):
             play.until(max(play.now.instant, MIDNIGHT + timedelta(days=act)))
         else:
             play.tell(act, 1)
-        if any(each.state == "standing" for each in play.state.promises.values()):
+        if stands(play):
             assert (play.state.step_due, play.state.plan_due) == ({}, None)
+        if stood and stands(play):
+            assert {permit.template for permit in permits(play, told)} <= {"remind_promise"}
+    reminders = [permit for permit in permits(play, 0) if permit.template == "remind_promise"]
+    assert len(reminders) <= 1
+    assert all(permit.permitted_at < MIDNIGHT + timedelta(days=FRIDAY.day - 2) for permit in reminders)
+
+
+def stands(play: Play) -> bool:
+    return any(each.state == "standing" for each in play.state.promises.values())
+
+
+def permits(play: Play, since: int) -> list[outreach.ContactPermitted]:
+    return [each.data for each in play.told[since:] if isinstance(each.data, outreach.ContactPermitted)]

@@ -189,6 +189,14 @@ def test_who_is_not_the_debtor_teaches_nothing_about_them(result: OutcomeResult)
     assert play.file == before
 
 
+@pytest.mark.parametrize("party", ["contact", "third", "guarantor"])
+def test_what_others_say_teaches_nothing_about_the_debtor(party: str) -> None:
+    play = opened(8, debtor_id=TIMETABLE)
+    before = play.file
+    assert play.hears(outcome(R.REFUSED, party=party, willingness=W.UNWILLING)) == []
+    assert play.file == before
+
+
 def test_what_a_contact_leaves_unknown_stays_as_it_was() -> None:
     play = opened(8, debtor_id=TIMETABLE)
     play.hears(outcome(reason_code=C.ILLNESS, ability=A.LIMITED))

@@ -30,8 +30,8 @@ class ContactGate(Rule):
 
     Open after `failures` attempts in a row at the debtor, by whoever and about whatever debt, that ended in one of
     `unanswered`, the last with nothing in `reached` since; or while one of `flags` stands. The flag `refusal` closes it
-    for good. Content, where it is told, must be among `content`; while the flag or attribute `offer` stands (the person
-    clearly offers to pay) the gate is open and `offer_content` may be said too.
+    for good. What is to be said must be known, and be among `content`; while the flag or attribute `offer` stands (the
+    person clearly offers to pay) the gate is open and `offer_content` may be said too.
     """
 
     failures: int
@@ -84,5 +84,7 @@ class ContactGate(Rule):
 
     def _said(self, case: Case, allowed: frozenset[str]) -> Finding:
         content = case.attributes.get("content")
-        beyond = sorted(set(content) - allowed) if content is not None else []
+        if not content:  # who says nothing of it may be about to say anything
+            return self.missing("content")
+        beyond = sorted(set(content) - allowed)
         return Finding(self.id, "content", (("content", ", ".join(beyond)),)) if beyond else self.passed

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
+from services.outreach.contacts.domain.judging import OTHERS
 from services.outreach.contacts.domain.rows import Contact
 from services.outreach.matters.domain import Deadlines, MatterKind
 from services.outreach.matters.handlers import raised
-from services.outreach.outcomes.domain import POINTS, BadPoint, OptOut, Outcome, Result, Said, misfit_of
+from services.outreach.outcomes.domain import POINTS, BadPoint, OptOut, Outcome, Refusal, Result, Said, misfit_of
 from services.outreach.plans.domain.rows import DebtorPlans
 from services.outreach.plans.handlers.standing import profile_version
 from services.outreach.plans.handlers.telling import Decision, told
@@ -47,12 +49,12 @@ def recorded(practice: Practice, state: DebtorPlans, contact: Contact, said: Sai
         raise Rejected(misfit[1], field=misfit[0])
     outcome = Outcome(contact.contact_id, contact.channel, said, now.instant, by, settled=said.call_back_at is None)
     state = replace(state, outcomes={**state.outcomes, contact.contact_id: outcome})
-    fact = told(state, _told(outcome))
-    state, facts = _followed(practice, state, outcome, now)
+    fact = told(state, _told(contact, outcome))
+    state, facts = _followed(practice, state, contact, outcome, now)
     return state, (fact, *facts)
 
 
-def _told(outcome: Outcome) -> outreach.OutcomeRecorded:
+def _told(contact: Contact, outcome: Outcome) -> outreach.OutcomeRecorded:
     said = outcome.said
     return outreach.OutcomeRecorded(
         contact_id=outcome.contact_id,
@@ -62,10 +64,11 @@ def _told(outcome: Outcome) -> outreach.OutcomeRecorded:
         ability=outreach.Ability(said.ability),
         willingness=outreach.Willingness(said.willingness),
         recorded_by=outcome.recorded_by,
+        party=contact.party,
     )
 
 
-def _followed(practice: Practice, state: DebtorPlans, outcome: Outcome, now: Moment) -> Decision:
+def _followed(practice: Practice, state: DebtorPlans, contact: Contact, outcome: Outcome, now: Moment) -> Decision:
     said, by = outcome.said, outcome.recorded_by
     kind = MATTERS.get(said.result)
     if kind is not None:
@@ -75,23 +78,44 @@ def _followed(practice: Practice, state: DebtorPlans, outcome: Outcome, now: Mom
         )  # fmt: skip
     if said.promise is not None:
         return made(practice.terms, state, outcome.contact_id, said.promise, by, now)
-    close = _CLOSINGS.get(said.result)
-    return (state if close is None else close(state, outcome)), ()
+    close = (_CLOSINGS_BY_OTHERS if contact.party in OTHERS else _CLOSINGS).get(said.result)
+    return (state if close is None else close(state, contact, outcome, now)), ()
 
 
-def _opted_out(state: DebtorPlans, outcome: Outcome) -> DebtorPlans:
-    channels = outcome.said.opts_out_of or (outcome.channel,)
-    new = {each: OptOut(each, outcome.recorded_at, outcome.contact_id, outcome.recorded_by) for each in channels}
+def _opted_out(state: DebtorPlans, _contact: Contact, outcome: Outcome, now: Moment) -> DebtorPlans:
+    since, by = (now.instant, now.business_date), (outcome.contact_id, outcome.recorded_by)
+    new = {each: OptOut(each, *since, *by) for each in outcome.said.opts_out_of or (outcome.channel,)}
     return replace(state, opt_outs={**new, **state.opt_outs})
 
 
-def _wrong(state: DebtorPlans, outcome: Outcome) -> DebtorPlans:
+def _wrong(state: DebtorPlans, _contact: Contact, outcome: Outcome, _now: Moment) -> DebtorPlans:
     point = POINTS.get(outcome.channel, outcome.channel)
     bad = BadPoint(point, profile_version(state), outcome.recorded_at, outcome.contact_id)
     return replace(state, bad_points={**state.bad_points, point: bad})
 
 
-_CLOSINGS: Mapping[Result, Callable[[DebtorPlans, Outcome], DebtorPlans]] = {
+def _refused(state: DebtorPlans, contact: Contact, outcome: Outcome, now: Moment) -> DebtorPlans:
+    refusal = Refusal(
+        contact_id=contact.contact_id,
+        party=contact.party,
+        channel=contact.channel,
+        point=contact.point,
+        since=now.instant,
+        since_on=now.business_date,
+        recorded_by=outcome.recorded_by,
+    )
+    return replace(state, refusals={**state.refusals, refusal.contact_id: refusal})
+
+
+Closing: TypeAlias = Callable[[DebtorPlans, Contact, Outcome, Moment], DebtorPlans]
+
+_CLOSINGS: Mapping[Result, Closing] = {
     Result.OPTED_OUT: _opted_out,
     Result.WRONG_NUMBER: _wrong,
 }
+
+_CLOSINGS_BY_OTHERS: Mapping[Result, Closing] = {
+    Result.REFUSED: _refused,
+    Result.OPTED_OUT: _refused,
+}
+"""What somebody who owes nothing closes: the way to themselves, and never a channel or a number of the debtor's."""

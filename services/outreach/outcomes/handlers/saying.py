@@ -1,7 +1,7 @@
 """What staff say of a contact."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 from services.outreach.compliance.domain.words import Outcome as Ending
@@ -10,12 +10,13 @@ from services.outreach.contacts.domain.rows import Contact, ContactState
 from services.outreach.contacts.effects import Heard
 from services.outreach.contacts.ports import Answer
 from services.outreach.outcomes.commands import OpenChannel, PromiseSaid, RecordOutcome
-from services.outreach.outcomes.domain import Result, Said, SaidPromise
+from services.outreach.outcomes.domain import Result, Said, SaidPromise, WithdrawnOptOut
 from services.outreach.outcomes.handlers.recording import Practice, recorded
 from services.outreach.plans.domain.course import guard_of
 from services.outreach.plans.domain.rows import Channel, DebtorPlans
 from services.outreach.plans.handlers import contacting
-from services.outreach.plans.handlers.telling import Decision
+from services.outreach.plans.handlers.telling import Decision, told
+from shared.contracts import outreach
 from shared.contracts.envelope import Event, Moment
 from shared.service import Rejected
 
@@ -77,12 +78,36 @@ def _answered(state: DebtorPlans, answer: Answer, now: Moment) -> Said:
     return Said(result, promise=SaidPromise(amount, guard.currency, now.business_date + timedelta(days=answer.days)))
 
 
-def on_open(state: DebtorPlans, event: Event[OpenChannel], now: Moment) -> Decision:  # noqa: ARG001  # nothing is told
-    """Reach the person by a channel again. Raises Rejected for one that they have not opted out of."""
-    opened = event.data.channel
-    if opened not in state.opt_outs:
+def on_open(state: DebtorPlans, event: Event[OpenChannel], now: Moment) -> Decision:
+    """Reach the person by a channel again, and keep that they had not wanted it. Raises Rejected for an open one."""
+    asked = event.data
+    closed = state.opt_outs.get(asked.channel)
+    if closed is None:
         raise Rejected("the person has not opted out of it", field="channel")
-    return replace(state, opt_outs={key: each for key, each in state.opt_outs.items() if key != opened}), ()
+    ended = WithdrawnOptOut(
+        **asdict(closed),
+        withdrawn_at=now.instant,
+        withdrawn_on=now.business_date,
+        withdrawn_by=event.actor,
+        said_by=asked.said_by,
+        reason=asked.reason,
+    )
+    others = {channel: each for channel, each in state.opt_outs.items() if channel != closed.channel}
+    state = replace(state, opt_outs=others, withdrawn_opt_outs=(*state.withdrawn_opt_outs, ended))
+    return state, (told(state, _withdrawal(ended)),)
+
+
+def _withdrawal(ended: WithdrawnOptOut) -> outreach.OptOutWithdrawn:
+    return outreach.OptOutWithdrawn(
+        channel=ended.channel,
+        since=ended.since,
+        since_on=ended.since_on,
+        contact_id=ended.contact_id,
+        withdrawn_on=ended.withdrawn_on,
+        withdrawn_by=ended.withdrawn_by,
+        said_by=outreach.SaidBy(ended.said_by),
+        reason=ended.reason,
+    )
 
 
 def _ended(state: DebtorPlans, contact: Contact, said: Said, now: Moment) -> Decision:
@@ -99,18 +124,18 @@ def _ending(contact: Contact, said: Said) -> Ending:
     return ENDINGS.get(said.result, Ending.CONVERSATION) if contact.channel in BY_TALK else Ending.SENT
 
 
-def _said(told: RecordOutcome) -> Said:
+def _said(by_staff: RecordOutcome) -> Said:
     return Said(
-        result=Result(told.result),
-        reason_code=str(told.reason_code),
-        ability=str(told.ability),
-        willingness=str(told.willingness),
-        promise=None if told.promise is None else _promise(told.promise),
-        call_back_at=told.call_back_at,
-        opts_out_of=tuple(sorted({str(each) for each in told.opts_out_of})),
-        loan_id=told.loan_id or "",
+        result=Result(by_staff.result),
+        reason_code=str(by_staff.reason_code),
+        ability=str(by_staff.ability),
+        willingness=str(by_staff.willingness),
+        promise=None if by_staff.promise is None else _promise(by_staff.promise),
+        call_back_at=by_staff.call_back_at,
+        opts_out_of=tuple(sorted({str(each) for each in by_staff.opts_out_of})),
+        loan_id=by_staff.loan_id or "",
     )
 
 
-def _promise(told: PromiseSaid) -> SaidPromise:
-    return SaidPromise(told.amount, told.currency, told.promised_on)
+def _promise(said: PromiseSaid) -> SaidPromise:
+    return SaidPromise(said.amount, said.currency, said.promised_on)

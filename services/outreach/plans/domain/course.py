@@ -67,13 +67,16 @@ def active_plan(state: DebtorPlans) -> Plan | None:
 
 def obstacle(state: DebtorPlans) -> str:
     """Why nothing may be done for this debtor now; empty where something may."""
+    return standstill(state) or ("a promise stands" if standing(state.promises.values()) is not None else "")
+
+
+def standstill(state: DebtorPlans) -> str:
+    """Why nothing may be done, not even what a promise that stands allows; empty where that may."""
     if state.guard is None or state.guard.status is None:
         return "no case is known"
     if state.guard.status != CaseStatus.OPEN:
         return f"the case is {state.guard.status}"
-    if any(not hold.released for hold in state.holds.values()):
-        return "on hold"
-    return "a promise stands" if standing(state.promises.values()) is not None else ""
+    return "on hold" if any(not hold.released for hold in state.holds.values()) else ""
 
 
 def refusal_of(state: DebtorPlans, case_version: int) -> str:

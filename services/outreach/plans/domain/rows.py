@@ -9,8 +9,8 @@ from typing import Any
 from services.outreach.contacts.domain.exposure import Exposure
 from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
 from services.outreach.matters.domain import Matter, MatterDue
-from services.outreach.outcomes.domain import BadPoint, OptOut, Outcome
-from services.outreach.promises.domain import Promise, PromiseDue, PromisePayment
+from services.outreach.outcomes.domain import BadPoint, OptOut, Outcome, Refusal, WithdrawnOptOut
+from services.outreach.promises.domain import Promise, PromiseDue, PromisePayment, ReminderDue
 from services.outreach.work.domain import WorkItem
 
 StepKey = tuple[int, int]
@@ -252,10 +252,13 @@ class DebtorPlans:
     outcomes: Mapping[str, Outcome]
     opt_outs: Mapping[str, OptOut]
     bad_points: Mapping[str, BadPoint]
+    refusals: Mapping[str, Refusal]
     promises: Mapping[str, Promise]
     promise_payments: Mapping[tuple[str, str], PromisePayment]
     promise_due: PromiseDue | None
+    reminder_due: ReminderDue | None
     matters: Mapping[str, Matter]
     matter_due: Mapping[str, MatterDue]
     exposures: tuple[Exposure, ...] = ()
+    withdrawn_opt_outs: tuple[WithdrawnOptOut, ...] = ()
     profile: Any = None  # a row of shared.profiles: nothing here may look into it

@@ -14,9 +14,10 @@ from services.outreach.contacts.points import chosen, counted_as
 from services.outreach.outcomes.domain import asked_until
 from services.outreach.plans.domain.course import active_plan, guard_of, obstacle, postponed, with_step
 from services.outreach.plans.domain.rows import UNENDED, DebtorPlans, PlanState, Step, StepState
+from services.outreach.plans.handlers import reminding
 from services.outreach.plans.handlers.reserving import denial_told, failing, judge_of, kept, not_made_told, reserved
 from services.outreach.plans.handlers.standing import has_bad_point
-from services.outreach.plans.handlers.telling import Decision, recalled, step_ended, told
+from services.outreach.plans.handlers.telling import Decision, permitted, recalled, step_ended, told
 from services.outreach.plans.handlers.working import done
 from shared.contracts import outreach
 from shared.contracts.envelope import Event, Moment, Told, derived_id
@@ -71,25 +72,6 @@ def _wanted(state: DebtorPlans, step: Step, contact_id: str, point: SealedContac
         case_version=guard_of(state, "").case_version,
         contact_point=point.id if point else "",
         point=counted_as(point),
-    )
-
-
-def permitted(granted: Contact) -> outreach.ContactPermitted:
-    """A contact's permit, as it is told and then used; others are told what means nothing without the debtor's key."""
-    return outreach.ContactPermitted(
-        contact_id=granted.contact_id,
-        plan_number=granted.plan_number,
-        step_number=granted.step_number,
-        channel=granted.channel,
-        template=granted.template,
-        purpose=granted.purpose,
-        idempotency_key=granted.idempotency_key,
-        tries=granted.tries,
-        permitted_at=granted.permitted_at,
-        expires_at=granted.expires_at,
-        pack=granted.pack,
-        pack_version=granted.pack_version,
-        point=granted.contact_point,
     )
 
 
@@ -173,6 +155,8 @@ def _pulled(state: DebtorPlans, known: Contact, now: Moment) -> Decision:
 def _not_made(state: DebtorPlans, failed: Contact, heard: Heard, now: Moment) -> Decision:
     """Try the step again where that may help and it is still wanted; it is then judged anew."""
     said = not_made_told(state, failed)
+    if not failed.plan_number:
+        return reminding.tried_again(state, failed, heard.delivery, timedelta(seconds=heard.seconds), now), (said,)
     step, plan = state.steps.get((failed.plan_number, failed.step_number)), active_plan(state)
     wanted = plan is not None and plan.plan_number == failed.plan_number and not obstacle(state)
     if step is not None and wanted and course.may_be_tried(failed, heard.delivery):

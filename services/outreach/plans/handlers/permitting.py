@@ -6,7 +6,7 @@ from typing import Any
 from services.outreach.compliance.domain.words import Party
 from services.outreach.contacts.domain import course
 from services.outreach.contacts.domain.course import Wanted
-from services.outreach.contacts.domain.judging import OTHERS, Rules
+from services.outreach.contacts.domain.judging import Rules
 from services.outreach.contacts.domain.rows import Contact, ContactState, Denial
 from services.outreach.contacts.points import counted_as
 from services.outreach.outcomes.domain import asked_until
@@ -111,8 +111,6 @@ def _known_of(asked: AskPermit, point: SealedContact | None) -> Mapping[str, Any
         known["given_by_debtor"] = point.source is ContactSource.DEBTOR
     if asked.crew is not None and asked.channel is not Channel.VISIT:
         raise Rejected("only a visit has a crew", field="crew")
-    if asked.party in OTHERS and not asked.content:
-        raise Rejected("say what is to be said to somebody who owes nothing", field="content")
     return {**known, "content": [each.value for each in asked.content]} if asked.content else known
 
 

@@ -18,6 +18,7 @@ def standing_of(state: DebtorPlans) -> Standing:
             (each.opened_at for each in state.matters.values() if not each.settled and each.kind is MatterKind.DISPUTE),
             default=None,
         ),
+        "contact_refused": min((each.since for each in state.refusals.values()), default=None),
         "debtor_number_invalid": state.bad_points["number"].since if has_bad_point(state, "phone") else None,
     }
     flags = {name: Span(since=instant) for name, instant in since.items() if instant is not None}

@@ -28,6 +28,25 @@ def recalls_told(state: DebtorPlans, reason: str, instant: datetime) -> tuple[To
     return tuple(told(state, recalled(each, reason)) for each in course.recallable(state.contacts.values(), instant))
 
 
+def permitted(granted: Contact) -> outreach.ContactPermitted:
+    """A contact's permit, as it is told and then used; others are told what means nothing without the debtor's key."""
+    return outreach.ContactPermitted(
+        contact_id=granted.contact_id,
+        plan_number=granted.plan_number,
+        step_number=granted.step_number,
+        channel=granted.channel,
+        template=granted.template,
+        purpose=granted.purpose,
+        idempotency_key=granted.idempotency_key,
+        tries=granted.tries,
+        permitted_at=granted.permitted_at,
+        expires_at=granted.expires_at,
+        pack=granted.pack,
+        pack_version=granted.pack_version,
+        point=granted.contact_point,
+    )
+
+
 def recalled(contact: Contact, reason: str) -> outreach.ContactRecalled:
     """That a provider is to be asked not to deliver a message."""
     return outreach.ContactRecalled(

@@ -27,6 +27,9 @@ DUTIES = {
 }
 """Everything that the rules of China ask for."""
 
+RELAY = {"content": ("ask_to_relay",)}
+"""What they ask for besides, of whoever is no party to the debt."""
+
 
 def on_tuesday(clock: str) -> datetime:
     """A time of 1 December 2026 in China."""
@@ -48,7 +51,8 @@ def attempt(at: datetime = NOON, **others: Any) -> Attempt:
         "by": "",
         "mode": Mode.INFORM,
     }
-    attributes = {**DUTIES, **others.pop("attributes", {})}
+    said = RELAY if person.startswith(("contact", "unrelated", "third")) else {}
+    attributes = {**DUTIES, **said, **others.pop("attributes", {})}
     return Attempt(at=at, attributes=attributes, **{**defaults, **others})
 
 

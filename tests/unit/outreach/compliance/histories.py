@@ -34,7 +34,9 @@ def china(rng: Random, rules: Sequence[str]) -> Json:
         **some(rng, 0.1, creditor="other"),
         **some(rng, 0.02, dir="in"),
         "hist": course(rng, at, to, 16),
-        "ctx": duties(rng, at, 1 if clean else 0.95) | agreements(rng, at, 0.02 if clean else 0.1),
+        "ctx": duties(rng, at, 1 if clean else 0.95)
+        | agreements(rng, at, 0.02 if clean else 0.1)
+        | words(rng, 1 if clean else 0.9 if to.startswith(("contact", "unrelated")) else 0.3),
     }
 
 
@@ -53,16 +55,21 @@ def duties(rng: Random, at: datetime, chance: float) -> Json:
 def agreements(rng: Random, at: datetime, chance: float) -> Json:
     """What the person has agreed to, asked for or refused."""
     agreed = rng.choice(([["19:00", "23:00"]], [["22:00", "06:00"]], [["09:30", "11:00"]], []))
-    said = ("ask_debtor_contact", "ask_to_relay", "payment_information", "amount")
     names = ("plan_active", "dispute_open", "debtor_missing", "contact_refused", "contact_offers_to_pay")
     return {
         **some(rng, 3 * chance, enter_home=True, entry_consent=rng.random() < 0.5),
         **some(rng, 2 * chance, agreed=agreed),
         **some(rng, 2 * chance, consent_hours=rng.random() < 0.8),
         **some(rng, chance, agreed_limits={"CN-F1": rng.randrange(1, 6), "CN-F3": 2}),
-        **some(rng, 0.3, content=rng.sample(said, 2)),
         "flags": flags(rng, at, names, chance),
     }
+
+
+def words(rng: Random, chance: float) -> Json:
+    """What is to be said, if that is told: mostly what may be said to somebody else."""
+    asked = rng.choice((("ask_to_relay",), ("ask_debtor_contact", "ask_to_relay"), ()))
+    more = rng.choice(((), (), (), ("payment_information",), ("amount",)))
+    return some(rng, chance, content=[*asked, *more])
 
 
 ZONES = ("America/New_York", "America/Los_Angeles", "Europe/London", "Asia/Beirut", "America/Santiago", "Africa/Cairo",

@@ -172,7 +172,8 @@ class Naive:
         if not offers and not lost and not self._tried_in_vain(rule, request):
             return False
         allowed = rule["content"] + (rule["offer_content"] if offers else [])
-        return all(content in allowed for content in request.ctx.get("content") or [])
+        content = request.ctx.get("content") or []
+        return len(content) > 0 and all(each in allowed for each in content)
 
     def _tried_in_vain(self, rule: Json, request: "Request") -> bool:
         in_a_row = 0

@@ -176,6 +176,7 @@ def test_an_agency(by: str | None, changes: dict[str, Any], *, allowed: bool) ->
             IN_VAIN, flags(contact_refused=Span(until=on_tuesday("09:00"))), "refused", id="a refusal does not end"
         ),
         pytest.param(IN_VAIN, {"attributes": {"content": ("ask_to_relay",)}}, "", id="asked to pass it on"),
+        pytest.param(IN_VAIN, {"attributes": {"content": None}}, "missing:content", id="told nobody knows what"),
         pytest.param(IN_VAIN, {"attributes": {"content": ("ask_to_relay", "amount")}}, "content", id="told the amount"),
         pytest.param(
             [],

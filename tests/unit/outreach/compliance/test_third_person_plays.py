@@ -72,6 +72,15 @@ def test_there_is_one_purpose_to_locate_the_debtor_or_to_pass_a_request_on() -> 
         assert reasons(search.asked("02T10:00", content=(*RELAY, beyond))) == {"CN-P1": "content"}
 
 
+def test_what_is_to_be_said_has_to_be_known_and_waiting_does_not_make_it_so() -> None:
+    search = lost()
+    for told in ({"content": None}, {"content": ()}):
+        verdict = judge(attempt(at("02T10:00"), person="contact:K1", attributes=told), search.history)
+        assert reasons(verdict) == {"CN-P1": "missing:content"}
+        assert verdict.next_allowed is None
+    assert search.asked("02T10:00").allowed
+
+
 def test_each_is_asked_once_a_day() -> None:
     search = lost()
     search.happened("02T10:00", Outcome.NO_ANSWER, "contact:K1")

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from services.outreach.compliance.domain.evaluating import evaluate
+from services.outreach.compliance.store import PACKS
 from services.outreach.compliance.vectors import FUNCTIONS, call, read_vector
+from tests.unit.outreach.compliance.naive import Naive
 
 KEPT = Path(__file__).with_name("china.jsonl")
+OURS = Path(__file__).with_name("third_persons.jsonl")
 DESIGN = next(
     (found for folder in KEPT.parents[5:] if (found := folder / "shared/design/compliance.md").exists()), None
 )
@@ -46,6 +49,13 @@ def check(vector: dict[str, Any]) -> None:
 @pytest.mark.parametrize("vector", vectors(KEPT.read_text("utf-8")), ids=named)
 def test_a_vector_of_china_passes(vector: dict[str, Any]) -> None:
     check(vector)
+
+
+@pytest.mark.parametrize("vector", vectors(OURS.read_text("utf-8")), ids=named)
+def test_a_vector_about_third_persons_passes(vector: dict[str, Any]) -> None:
+    check(vector)
+    allowed = not Naive(PACKS / "cn.yaml").judge(vector)[0]
+    assert allowed == (vector["exp"] == "allow"), "nor does the second evaluator say otherwise"
 
 
 def test_all_vectors_of_the_design_pass() -> None:

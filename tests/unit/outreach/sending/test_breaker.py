@@ -1,6 +1,7 @@
 """A provider that fails again and again is left alone for a while, then tried with one call."""
 
 import asyncio
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +17,7 @@ from services.outreach.contacts.ports import (
 )
 from services.outreach.sending.breaker import Breaker, Circuit
 from services.outreach.sending.guarded import GuardedGateway, shown_as
+from services.outreach.sending.last_look import LastLook
 from shared.observability import metrics
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -42,6 +44,13 @@ class Provider:
         return None
 
 
+class AllStand:
+    """Nothing has been stopped."""
+
+    async def standing(self, contacts: Mapping[str, str]) -> Collection[str]:
+        return set(contacts)
+
+
 @dataclass
 class Rig:
     provider: Provider = field(default_factory=Provider)
@@ -49,7 +58,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.breaker = Breaker(3, 30.0, now=lambda: self.seconds, shown=shown_as("test"))
-        self.gateway = GuardedGateway("test", self.provider, self.breaker, None, lambda: NOON)
+        self.gateway = GuardedGateway("test", self.provider, self.breaker, None, LastLook(AllStand()), lambda: NOON)
 
     def circuit(self) -> Circuit:
         return self.breaker.circuit

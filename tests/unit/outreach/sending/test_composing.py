@@ -9,7 +9,7 @@ import pypdfium2
 import pytest
 
 from services.outreach.contacts.points import chosen
-from services.outreach.contacts.ports import NotTakenError, PutOffError, RefusedError
+from services.outreach.contacts.ports import PutOffError, RefusedError, StoppedError
 from services.outreach.sending.letters import opened
 from shared.contracts.core_banking import ContactKind, ContactOwner, ContactPoint
 from shared.keys import FileKeys, KeyForgottenError, KeysUnavailableError, LocalKms
@@ -127,7 +127,7 @@ def test_a_character_that_the_font_lacks_is_refused_and_not_printed_as_a_box() -
 def test_what_was_stopped_meanwhile_is_not_sent() -> None:
     desk = Desk()
     desk.known(running=False)
-    with pytest.raises(NotTakenError, match="stopped"):
+    with pytest.raises(StoppedError, match="stopped"):
         desk.write("sms", "remind_service")
 
 

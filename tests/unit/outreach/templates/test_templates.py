@@ -95,7 +95,9 @@ def test_every_letter_says_amount_deadline_and_consequence() -> None:
 
 def test_reminders_are_in_a_service_tone_and_speak_of_no_consequence() -> None:
     reminders = [template for template in read_templates() if template.purpose == "remind"]
-    assert {template.id for template in reminders} == {"remind_service", "remind_call"}
+    assert {template.id for template in reminders} == {
+        *("remind_service", "remind_call", "remind_promise", "remind_promise_mail"),
+    }
     for template in reminders:
         assert template.tone == "service"
         for text in template.texts.values():
