@@ -17,6 +17,7 @@ from services.intake.profiles import store as profile_store
 from services.intake.profiles.commands import EraseProfile
 from services.intake.profiles.effects import destroy_key
 from services.intake.profiles.store import KeyDue
+from services.intake.reconciliation.watch import ReconciliationWatch
 from services.intake.verification import gates
 from services.intake.verification.commands import DecideVerification
 from services.intake.verification.domain import Gate
@@ -37,7 +38,15 @@ def declare(settings: Settings) -> Service:
         actors=(_ingress(Sealer(settings.vault, settings.keys, index)), _lane(schemes, gate), _profiles(settings.keys)),
         routes=partial(api.routes, settings.vault, schemes, index),
         migrations=Path(__file__).parent / "migrations",
+        watches=_watches(settings),
     )
+
+
+def _watches(settings: Settings) -> tuple[ReconciliationWatch, ...]:
+    """What reconciliations have found; nothing where no database is."""
+    if "intake" not in settings.database_urls:
+        return ()
+    return (ReconciliationWatch(settings.database_url("intake")),)
 
 
 def _ingress(sealer: Sealer) -> ActorKind:
