@@ -92,7 +92,7 @@ def row(
 
 async def test_books_that_agree_have_no_drift(books: Books) -> None:
     await books.knows("a" * 32, loan(1), loan(2))
-    await books.knows("b" * 32, loan(3), payment("2024-03-05T10:00:00", 500, loan="L-3"))
+    await books.knows("b" * 32, loan(3, cut_off="2024-03-05T01:00:00"), payment("2024-03-05T10:00:00", 500, loan="L-3"))
     done, report = await books.reconciled(
         row(2), row(3, "0", "85", status="current"), row(1), row(9, "0", "", status="current")
     )
