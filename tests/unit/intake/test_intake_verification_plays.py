@@ -176,6 +176,28 @@ def test_a_loan_that_ends_leaves_nothing_to_verify(choice: Choice | None) -> Non
     assert (last_decision(play).decision, last_decision(play).reason) == ("withdrawn", "the loan has ended")
 
 
+def test_a_closing_that_comes_after_the_snapshot_that_overtook_it_ends_nothing() -> None:
+    play = opened()
+    assert play.hear(closing("2024-03-01")) == []
+    assert item(play).state is VerificationState.OPEN
+
+
+def test_another_report_of_the_corrected_moment_is_measured_by_what_the_bank_said() -> None:
+    play = opened(snapshot("2024-03-05", DUE, outstanding=10**12))
+    decided(play, Choice.CORRECT, outstanding=9_000)
+    assert play.hear(snapshot("2024-03-05", DUE, outstanding=10**11)) == [], "of two at one moment the first is taken"
+    assert play.loan.outstanding == 9_000
+
+
+def test_what_is_not_due_as_corrected_opens_no_case_though_the_bank_says_that_it_is_overdue() -> None:
+    play = opened(snapshot("2024-03-05", instalment("2024-03-10", 500, number=1), outstanding=1))
+    right = (Instalment(number=1, due_on=day("2024-04-10"), principal=500),)
+    decided(play, Choice.CORRECT, instalments=right, outstanding=9_000)
+    play.at("2024-03-12")
+    assert play.hear(snapshot("2024-03-12", instalment("2024-03-10", 500, number=1), outstanding=1)) == []
+    assert play.at("2024-04-11") == ["case-opened"]
+
+
 def test_a_loan_that_is_new_in_a_case_that_is_worked_is_verified_before_anybody_speaks_of_it() -> None:
     play = opened(snapshot("2024-03-05", DUE))
     second = snapshot("2024-03-06", instalment("2024-03-02", 700), loan="loan-2", outstanding=1)
