@@ -18,7 +18,8 @@ from shared.http.inputs import NO_NUL, IsoDate
 from shared.http.paging import Page, Paging, malformed_cursor
 from shared.http.problems import Problem
 
-Staff = Annotated[Principal, Depends(require(Role.OPERATOR, Role.SUPERVISOR))]
+STAFF = Depends(require(Role.OPERATOR, Role.SUPERVISOR))
+Staff = Annotated[Principal, STAFF]
 DebtorId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 VerificationId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The verification, as the queue names it.")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=REASON_LENGTH, pattern=REASON_PATTERN)]
@@ -112,16 +113,17 @@ class DecidedAnswer(_Item):
 
 def add_to(router: APIRouter) -> None:
     """Add the routes about verifications."""
-    router.add_api_route("/verifications", list_verifications, methods=["GET"], tags=["verification"])
+    router.add_api_route(
+        "/verifications", list_verifications, methods=["GET"], tags=["verification"], dependencies=[STAFF]
+    )
     path = "/debtors/{debtor_id}/verifications/{verification_id}"
     for what, decide in (("approve", approve), ("correct", correct), ("reject", reject)):
-        router.add_api_route(f"{path}/{what}", decide, methods=["POST"], tags=["verification"])
+        router.add_api_route(f"{path}/{what}", decide, methods=["POST"], tags=["verification"], dependencies=[STAFF])
 
 
 async def list_verifications(
     connection: Connection,
     paging: Paging,
-    staff: Staff,  # noqa: ARG001  # who may ask
     state: VerificationState | None = None,
     holds: Annotated[bool | None, Query()] = None,
     rule: Filter = None,
