@@ -20,6 +20,8 @@ HANDLERS: Mapping[type, Handler] = {
     intake.DelinquencyRangeChanged: handlers.follow_case,
     intake.PaymentPosted: handlers.count_payment,
     intake.PaymentReversed: handlers.count_reversal,
+    intake.VerificationRequested: handlers.keep,
+    intake.VerificationDecided: handlers.keep,
     segmentation.CaseSegmented: handlers.follow_stage,
     segmentation.TierAssigned: handlers.keep,
     segmentation.TreatmentAssigned: handlers.follow_treatment,

@@ -14,6 +14,7 @@ from services.intake.connectors import cloud_events
 from services.intake.connectors.sealing import BlindIndex, Sealer
 from services.intake.profiles import api as people
 from services.intake.profiles.api import DebtorId
+from services.intake.verification import api as verification
 from services.intake.views import CaseDetail, CaseItem, HistoryItem
 from shared.contracts import schemas
 from shared.contracts.core_banking import TOPIC, BusinessDateAdvanced
@@ -74,6 +75,7 @@ def routes(vault: Vault, schemes: Schemes, index: BlindIndex) -> APIRouter:
     _bank_routes(router, vault)
     _case_routes(router, schemes)
     people.add_to(router, index)
+    verification.add_to(router)
     return router
 
 

@@ -17,6 +17,11 @@ from services.intake.profiles import store as profile_store
 from services.intake.profiles.commands import EraseProfile
 from services.intake.profiles.effects import destroy_key
 from services.intake.profiles.store import KeyDue
+from services.intake.reconciliation.watch import ReconciliationWatch
+from services.intake.verification import gates
+from services.intake.verification.commands import DecideVerification
+from services.intake.verification.domain import Gate
+from services.intake.verification.handlers.deciding import decide
 from shared.contracts import core_banking
 from shared.contracts import ingress as inward
 from shared.contracts import intake as outward
@@ -26,14 +31,22 @@ from shared.settings import Settings
 
 
 def declare(settings: Settings) -> Service:
-    """Declare intake. Raises WrongDataError where the reporting schemes contradict themselves."""
-    schemes, index = reporting_schemes.load(), BlindIndex(settings.index_key)
+    """Declare intake. Raises WrongDataError where the reporting schemes or the data gate contradict themselves."""
+    schemes, gate, index = reporting_schemes.load(), gates.load(), BlindIndex(settings.index_key)
     return Service(
         name="intake",
-        actors=(_ingress(Sealer(settings.vault, settings.keys, index)), _lane(schemes), _profiles(settings.keys)),
+        actors=(_ingress(Sealer(settings.vault, settings.keys, index)), _lane(schemes, gate), _profiles(settings.keys)),
         routes=partial(api.routes, settings.vault, schemes, index),
         migrations=Path(__file__).parent / "migrations",
+        watches=_watches(settings),
     )
+
+
+def _watches(settings: Settings) -> tuple[ReconciliationWatch, ...]:
+    """What reconciliations have found; nothing where no database is."""
+    if "intake" not in settings.database_urls:
+        return ()
+    return (ReconciliationWatch(settings.database_url("intake")),)
 
 
 def _ingress(sealer: Sealer) -> ActorKind:
@@ -52,15 +65,16 @@ def _ingress(sealer: Sealer) -> ActorKind:
     )
 
 
-def _lane(schemes: Schemes) -> ActorKind:
+def _lane(schemes: Schemes, gate: Gate) -> ActorKind:
     """Cases: by debtor."""
     return ActorKind(
         name="lane",
         inputs=(inward.TOPIC,),
         output=outward.TOPIC,
         layout=case_store.LAYOUT,
-        handlers=cases.handlers(schemes),
+        handlers={**cases.handlers(schemes, gate), DecideVerification: partial(decide, schemes, gate)},
         on_lane=cases.ON_LANE,
+        commands={"decide-verification": DecideVerification},
         keeps_history=True,
         relays_watermarks=True,
     )

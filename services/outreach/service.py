@@ -67,6 +67,16 @@ COMMANDS: Mapping[str, type] = {
     "resolve-matter": ResolveMatter,
 }
 
+HELD_BY_OTHERS: Mapping[type, Handler] = {
+    legal.HoldPlaced: holds.on_legal_hold,
+    legal.HoldReleased: holds.on_legal_release,
+    quarantine.DebtorQuarantined: holds.on_quarantine,
+    quarantine.DebtorReleased: holds.on_quarantine_end,
+    intake.VerificationRequested: holds.on_verification,
+    intake.VerificationDecided: holds.on_verified,
+}
+"""What others know that stands against every contact."""
+
 
 @dataclass(frozen=True, slots=True)
 class House:
@@ -162,10 +172,7 @@ def _lane(windows: Mapping[str, Window], house: House) -> ActorKind:
             intake.ProfileChanged: profiles.take,
             intake.ProfileErased: profiles.drop,
             segmentation.TreatmentAssigned: treatments.on_treatment,
-            legal.HoldPlaced: holds.on_legal_hold,
-            legal.HoldReleased: holds.on_legal_release,
-            quarantine.DebtorQuarantined: holds.on_quarantine,
-            quarantine.DebtorReleased: holds.on_quarantine_end,
+            **HELD_BY_OTHERS,
             outreach.VisitScheduled: steps.on_visit_scheduled,
             outreach.VisitNotScheduled: steps.on_visit_not_scheduled,
             PlanDue: partial(treatments.on_plan_due, windows),

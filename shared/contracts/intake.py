@@ -35,6 +35,15 @@ class Disposition(StrEnum):
     SOLD = "sold"
 
 
+class VerificationDecision(StrEnum):
+    """What became of a verification; `withdrawn`: the bank has reported it rightly, or the loan has ended."""
+
+    APPROVED = "approved"
+    CORRECTED = "corrected"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
 class LoanSummary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One loan of the case on the summary's business date; amounts in minor units of `currency`.
 
@@ -164,6 +173,28 @@ class ProfileErased(Fact, frozen=True, kw_only=True, gc=False):
     erased_at: datetime
 
 
+class VerificationRequested(Fact, frozen=True, kw_only=True, gc=False):
+    """What the bank says of a loan is to be verified by a person: the data gate's rules that found something in it.
+
+    `holds`: nobody may be contacted before that is decided. It is told before what it is about.
+    """
+
+    verification_id: str
+    loan_id: str
+    rules: tuple[str, ...]
+    holds: bool
+
+
+class VerificationDecided(Fact, frozen=True, kw_only=True, gc=False):
+    """What was decided, by whom and why: `rejected` means that the case is not to be worked, all others that it may."""
+
+    verification_id: str
+    loan_id: str
+    decision: VerificationDecision
+    decided_by: str
+    reason: str
+
+
 class BusinessDateAdvanced(BusinessDateFact, frozen=True, kw_only=True, gc=False):
     """The lender's books stand on a new day, as seen in this lane's order."""
 
@@ -178,6 +209,8 @@ FACTS: Mapping[str, type[Fact]] = {
     "intake.payment-posted.v1": PaymentPosted,
     "intake.payment-reversed.v1": PaymentReversed,
     "intake.business-date-advanced.v1": BusinessDateAdvanced,
+    "intake.verification-requested.v1": VerificationRequested,
+    "intake.verification-decided.v1": VerificationDecided,
 }
 
 PROFILE_FACTS: Mapping[str, type[Fact]] = {

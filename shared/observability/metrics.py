@@ -171,6 +171,28 @@ LONGEST_EXPOSURE = _gauge(
     "longest_exposure_seconds", "Longest time from a payment's arrival to its stop among exposed contacts.", "seconds"
 )
 
+# Whether our book is the bank's. Read from the database: what the last reconciliation of each lender has found.
+RECONCILED_AT = _gauge(
+    "reconciled_at_seconds",
+    "When the whole book of a lender was last held against ours, in seconds since 1970.",
+    *("seconds", "lender"),
+)
+DRIFTING_ACCOUNTS = _gauge(
+    "reconciliation_drift_accounts",
+    "Accounts of which the last reconciliation has found something in our book to be otherwise than in the bank's.",
+    *("accounts", "lender"),
+)
+DRIFT_AMOUNT = _gauge(
+    "reconciliation_drift_amount",
+    "By how much those accounts differ in what is past due, added up whatever the sign.",
+    *("minor units", "lender", "currency"),
+)
+UNREADABLE_ROWS = _gauge(
+    "reconciliation_refused_rows",
+    "Rows of the last reconciliation that could not be read, so that nobody knows of their accounts.",
+    *("rows", "lender"),
+)
+
 # What people and machines ask for.
 COMMANDS = _counter("commands_total", "Commands answered over REST, by how they ended.", "commands", "name", "outcome")
 HTTP_REQUESTS = _counter(

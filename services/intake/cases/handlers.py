@@ -1,10 +1,10 @@
 """Facts about loans in, facts about the case out.
 
-Everything that changes a file ends in `_tell`: it appraises the file anew and tells what has happened to the case since
+Everything that changes a file ends in `tell`: it appraises the file anew and tells what has happened to the case since
 it was last told, so that whichever event comes last completes the picture.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,8 +14,10 @@ from services.intake.cases.domain import lifecycle, merging
 from services.intake.cases.domain.facts import BucketDue, DebtorFile, Payment, Snapshot
 from services.intake.cases.domain.lifecycle import Appraisal, Change
 from services.intake.cases.domain.reporting import Schemes
+from services.intake.verification.domain import Gate
+from services.intake.verification.handlers.judging import judged, without_doubts
 from shared.contracts import intake
-from shared.contracts.core_banking import LoanOverdue
+from shared.contracts.core_banking import Instalment, LoanOverdue
 from shared.contracts.core_banking import PaymentPosted as Posting
 from shared.contracts.core_banking import PaymentReversed as Reversal
 from shared.contracts.envelope import Event, Fact, Moment, Told, derived_id
@@ -46,10 +48,10 @@ class PaymentNews(NamedTuple):
     reversed_at: datetime | None = None
 
 
-def handlers(schemes: Schemes) -> Mapping[type, Handler]:
-    """What a debtor's actor does with each event, under these reporting schemes."""
+def handlers(schemes: Schemes, gate: Gate) -> Mapping[type, Handler]:
+    """What a debtor's actor does with each event, under these reporting schemes and behind this gate."""
     return {
-        LoanReported: partial(take_snapshot, schemes),
+        LoanReported: partial(take_snapshot, schemes, gate),
         PaymentReceived: partial(take_payment, schemes),
         PaymentTakenBack: partial(take_reversal, schemes),
         LoanEnded: partial(take_closing, schemes),
@@ -57,15 +59,18 @@ def handlers(schemes: Schemes) -> Mapping[type, Handler]:
     }
 
 
-def take_snapshot(schemes: Schemes, file: DebtorFile, event: Event[LoanReported], now: Moment) -> Decision:
-    """Count the loan from this snapshot on, unless a newer one is known."""
+def take_snapshot(schemes: Schemes, gate: Gate, file: DebtorFile, event: Event[LoanReported], now: Moment) -> Decision:
+    """Count the loan from this snapshot on, unless a newer one is known; what looks wrong in it is to be verified."""
     loan = event.data.loan
     snapshot = _snapshot(loan)
     after = merging.with_snapshot(file, loan.loan_id, snapshot)
-    reported = snapshot.reports_past_due
+    counted = snapshot if after is file else after.loans[loan.loan_id].base
+    reported = counted is not None and counted.reports_past_due
     if after is file and not (reported and file.case is None):
         return file, ()
-    return _tell(schemes, after, event, now, reported=reported)
+    after, doubts = judged(gate, file, after, loan.loan_id, event, now)
+    after, facts = tell(schemes, after, event, now, reported=reported)
+    return after, [*doubts, *facts] if doubts else facts
 
 
 def take_payment(schemes: Schemes, file: DebtorFile, event: Event[PaymentReceived], now: Moment) -> Decision:
@@ -82,12 +87,16 @@ def take_closing(schemes: Schemes, file: DebtorFile, event: Event[LoanEnded], no
     """End a loan, until a snapshot with a later cut-off comes."""
     closing = event.data.closing
     after = merging.with_closing(file, closing.loan_id, closing.closed_at, str(closing.reason))
-    return (file, ()) if after is file else _tell(schemes, after, event, now)
+    if after is file:
+        return file, ()
+    after, ended = without_doubts(after, closing.loan_id, now)
+    after, facts = tell(schemes, after, event, now)
+    return after, [*facts, *ended] if ended else facts
 
 
 def move_with_time(schemes: Schemes, file: DebtorFile, event: Event[BucketDue], now: Moment) -> Decision:
     """See what the new business date has made of the loans, and when to look again."""
-    return _tell(schemes, file, event, now, by_time_alone=True)
+    return tell(schemes, file, event, now, by_time_alone=True)
 
 
 def pass_business_date_on(event: Event[BusinessDateReached], _now: Moment) -> Sequence[Told]:
@@ -106,13 +115,13 @@ def _take_payment(schemes: Schemes, file: DebtorFile, news: Payment, event: Even
         raise Rejected("this payment was told before with another value", field=error.field) from None
     if after is file:
         return file, ()
-    return _tell(schemes, after, event, now, payments=_payment_news(file.payments.get(key), after.payments[key]))
+    return tell(schemes, after, event, now, payments=_payment_news(file.payments.get(key), after.payments[key]))
 
 
 # -- from a file to facts ----------------------------------------------------------------------------------------
 
 
-def _tell(
+def tell(
     schemes: Schemes,
     file: DebtorFile,
     event: Event[Any],
@@ -195,7 +204,7 @@ def _due(file: DebtorFile, appraisal: Appraisal, lender_id: str) -> BucketDue | 
 def _with_case(file: DebtorFile, case: rows.Case | None, due: BucketDue | None) -> DebtorFile:
     if case is file.case and due is file.bucket_due:
         return file
-    return DebtorFile(file.debtor_id, case, file.loans, file.payments, due)
+    return DebtorFile(file.debtor_id, case, file.loans, file.payments, due, file.verifications)
 
 
 def _summary(case: rows.Case) -> CaseSummary:
@@ -231,20 +240,26 @@ def _loan_summary(view: rows.LoanView) -> LoanSummary:
 
 
 def _snapshot(loan: LoanOverdue) -> Snapshot:
-    instalments = [
-        rows.Instalment(each.due_on, each.number, each.principal, each.interest, each.penalty, each.fee)
-        for each in loan.instalments
-    ]
     return Snapshot(
         posting_cut_off=loan.posting_cut_off,
         as_of=loan.as_of,
         currency=loan.currency,
-        instalments=tuple(sorted(instalments)),
+        instalments=instalments_of(loan.instalments),
         outstanding=loan.outstanding,
         product=loan.product,
         portfolio=loan.portfolio,
         jurisdiction=loan.jurisdiction,
         district=loan.district,
+    )
+
+
+def instalments_of(told: Iterable[Instalment]) -> tuple[rows.Instalment, ...]:
+    """Instalments as they are kept, oldest due first."""
+    return tuple(
+        sorted(
+            rows.Instalment(each.due_on, each.number, each.principal, each.interest, each.penalty, each.fee)
+            for each in told
+        )
     )
 
 

@@ -9,7 +9,8 @@ import msgspec
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.cases.domain.facts import BucketDue, Case, DebtorFile, Loan, Payment
+from services.intake.cases.domain.facts import BucketDue, Case, DebtorFile, Loan, Payment, Verification
+from services.intake.verification.commands import DecideVerification
 from shared.contracts.envelope import Event
 from shared.contracts.ingress import PaymentReceived, PaymentTakenBack
 from shared.messaging.layout import Layout, Named, Table
@@ -18,13 +19,15 @@ from shared.messaging.rows import columns_of, row_of
 from shared.service import SHARDS
 
 
-def payments_named(event: Event[Any]) -> Named:
-    """The payment that an event is about: settled payments are loaded only when named."""
+def rows_named(event: Event[Any]) -> Named:
+    """The payment or the verification that an event is about: settled ones are loaded only when named."""
     data = event.data
     if isinstance(data, PaymentReceived):
         return (("payments", (data.payment.loan_id, data.payment.payment_id)),)
     if isinstance(data, PaymentTakenBack):
         return (("payments", (data.reversal.loan_id, data.reversal.payment_id)),)
+    if isinstance(data, DecideVerification):
+        return (("verifications", data.verification_id),)
     return ()
 
 
@@ -35,8 +38,9 @@ LAYOUT = Layout(
         "loans": Table("loan", Loan, key=("loan_id",)),
         "payments": Table("payment", Payment, key=("loan_id", "payment_id"), settled="settled"),
         "bucket_due": Table("bucket_due", BucketDue, due="due_on"),
+        "verifications": Table("verification", Verification, key=("verification_id",), settled="settled"),
     },
-    named=payments_named,
+    named=rows_named,
 )
 
 
@@ -100,6 +104,7 @@ async def debtor_file(connection: AsyncConnection, debtor_id: str) -> DebtorFile
         loans={loan.loan_id: loan for loan in content["loans"]},
         payments={(payment.loan_id, payment.payment_id): payment for payment in content["payments"]},
         bucket_due=None,
+        verifications={},
     )
 
 

@@ -6,18 +6,24 @@ of the core's own until it is stopped. BROKER_URL and the KAFKA_ variables say w
 
 import argparse
 import asyncio
-import re
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from pathlib import Path
 from typing import TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.intake.connectors import commands
+from services.intake.connectors.arguments import (
+    folder,
+    identifier,
+    pattern,
+    readable_file,
+    topic,
+    writable_file,
+    zone,
+)
 from services.intake.connectors.bridging import WrongPositionError
 from services.intake.connectors.csv_files.examining import CsvFileError
 from services.intake.connectors.fineract.schemas import SchemaFolderError
-from services.intake.connectors.iso20022.money import ANY_LOAN, IDENTIFIER
+from services.intake.connectors.iso20022.money import ANY_LOAN
 from services.intake.connectors.positions import PositionError
 from shared import logs
 from shared.command_line import OneLineParser
@@ -67,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     _fineract(_bridge(sources, "fineract", commands.from_fineract, "Apache Fineract's external events"))
     _bridge(sources, "outbox", commands.from_outbox, "an outbox, by Debezium")
     of_tables = _bridge(sources, "tables", commands.from_tables, "tables of the core, by Debezium")
-    of_tables.add_argument("--map", type=_file, required=True, help="YAML: which change of which table is which event")
+    of_tables.add_argument(
+        "--map", type=readable_file, required=True, help="YAML: which change of which table is which event"
+    )
     return parser
 
 
@@ -75,23 +83,27 @@ def _command(
     kinds: "argparse._SubParsersAction[OneLineParser]", name: str, command: Command, what: str
 ) -> OneLineParser:
     parser = kinds.add_parser(name, help=what, description=what)
-    parser.add_argument("--lender", type=_identifier, required=True, help="whose loans these are")
-    parser.add_argument("--zone", type=_zone, default="UTC", help="of days and times that name none (UTC)")
+    parser.add_argument("--lender", type=identifier, required=True, help="whose loans these are")
+    parser.add_argument("--zone", type=zone, default="UTC", help="of days and times that name none (UTC)")
     parser.set_defaults(command=command)
     return parser
 
 
 def _csv(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=_file, metavar="FILE")
-    parser.add_argument("--report", type=_writable, required=True, help="what was refused; the position lies beside")
+    parser.add_argument("file", type=readable_file, metavar="FILE")
+    parser.add_argument(
+        "--report", type=writable_file, required=True, help="what was refused; the position lies beside"
+    )
     parser.add_argument("--encoding", choices=["utf-8", "gb18030"], default="utf-8")
-    parser.add_argument("--corrections", type=_file, help="a report of this file, corrected: send only its rows")
+    parser.add_argument(
+        "--corrections", type=readable_file, help="a report of this file, corrected: send only its rows"
+    )
 
 
 def _iso20022(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", type=_file, nargs="+", metavar="FILE")
-    parser.add_argument("--payments", type=_writable, required=True, help="keeps the references of payments")
-    parser.add_argument("--loan", type=_pattern, default=ANY_LOAN, help="finds the loan in a remittance text")
+    parser.add_argument("files", type=readable_file, nargs="+", metavar="FILE")
+    parser.add_argument("--payments", type=writable_file, required=True, help="keeps the references of payments")
+    parser.add_argument("--loan", type=pattern, default=ANY_LOAN, help="finds the loan in a remittance text")
 
 
 def _bridge(
@@ -101,68 +113,20 @@ def _bridge(
     what: str,
 ) -> OneLineParser:
     parser = _command(sources, name, commands.bridge, what)
-    parser.add_argument("--from", dest="topic", type=_topic, required=True, metavar="TOPIC")
-    parser.add_argument("--position", type=_writable, required=True, help="keeps how far the topic was read")
+    parser.add_argument("--from", dest="topic", type=topic, required=True, metavar="TOPIC")
+    parser.add_argument("--position", type=writable_file, required=True, help="keeps how far the topic was read")
     parser.set_defaults(source=source)
     return parser
 
 
 def _fineract(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--schemas", type=_folder, action="append", required=True, help="a release's .avsc files; once for each release"
+        "--schemas", type=folder, action="append", required=True, help="a release's .avsc files; once for each release"
     )
     parser.add_argument("--tenant", default="default")
-    parser.add_argument("--portfolio", type=_identifier, default="default")
-    parser.add_argument("--jurisdiction", type=_identifier, default="CN")
+    parser.add_argument("--portfolio", type=identifier, default="default")
+    parser.add_argument("--jurisdiction", type=identifier, default="CN")
     parser.add_argument("--language", default="zh-CN", help="of the debtors, as far as Fineract does not know it")
-
-
-# -- arguments ---------------------------------------------------------------------------------------------------------
-
-
-def _identifier(text: str) -> str:
-    if not IDENTIFIER.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no identifier of letters, digits and ._:/@+-")
-    return text
-
-
-def _topic(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a topic")
-    return text
-
-
-def _zone(text: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time zone of the IANA list") from None
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression") from None
-
-
-def _file(text: str) -> Path:
-    if not Path(text).is_file():
-        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
-    return Path(text)
-
-
-def _folder(text: str) -> Path:
-    if not Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
-    return Path(text)
-
-
-def _writable(text: str) -> Path:
-    path = Path(text)
-    if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be written")
-    return path
 
 
 if __name__ == "__main__":

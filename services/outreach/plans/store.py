@@ -31,7 +31,7 @@ from services.outreach.plans.domain.rows import (
 from services.outreach.plans.domain.window import Window
 from services.outreach.promises.domain import Promise, PromiseDue, PromisePayment, ReminderDue
 from services.outreach.work.domain import WorkItem
-from shared.contracts import legal, outreach, quarantine
+from shared.contracts import intake, legal, outreach, quarantine
 from shared.contracts.envelope import Event
 from shared.data_files import Form, WrongDataError, read
 from shared.messaging.layout import Key, Layout, Table
@@ -45,6 +45,11 @@ Named = tuple[tuple[str, Key], ...]
 def quarantine_hold(fact: quarantine.DebtorQuarantined | quarantine.DebtorReleased) -> str:
     """The id of the hold for one dead letter: a debtor may have several, and each is resolved by itself."""
     return f"quarantine:{fact.service}:{fact.letter_id}"
+
+
+def verification_hold(verification_id: str) -> str:
+    """The id of the hold for one verification."""
+    return f"verification:{verification_id}"
 
 
 def _visit_named(event: Event[Any]) -> Named:
@@ -67,6 +72,10 @@ def _quarantine_named(event: Event[Any]) -> Named:
     return (("holds", quarantine_hold(event.data)),)
 
 
+def _verification_named(event: Event[Any]) -> Named:
+    return (("holds", verification_hold(event.data.verification_id)),)
+
+
 _NAMED: Mapping[type, Callable[[Event[Any]], Named]] = {
     outreach.VisitScheduled: _visit_named,
     legal.HoldPlaced: _hold_named,
@@ -77,6 +86,8 @@ _NAMED: Mapping[type, Callable[[Event[Any]], Named]] = {
     ResolveMatter: _matter_named,
     quarantine.DebtorQuarantined: _quarantine_named,
     quarantine.DebtorReleased: _quarantine_named,
+    intake.VerificationRequested: _verification_named,
+    intake.VerificationDecided: _verification_named,
 }
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from services.intake.connectors import mambu
 from services.intake.connectors.__main__ import _parser
 from services.intake.connectors.cloud_events import STRUCTURED, decode
+from services.intake.connectors.csv_files.examining import examine
 from services.intake.connectors.csv_files.kinds import KINDS
 from services.intake.connectors.csv_files.running import Job, run
 from services.intake.connectors.csv_files.units import REPORT, read_corrections
@@ -23,6 +25,10 @@ from services.intake.connectors.iso20022.money import Collecting
 from services.intake.connectors.iso20022.postings import Postings
 from services.intake.connectors.sealing import Sealer
 from services.intake.connectors.sending import Outcome, Sent
+from services.intake.reconciliation import __main__ as reconciliation
+from services.intake.reconciliation.rows import as_of_in, lines
+from services.intake.verification.api import CorrectingDecision
+from services.intake.verification.commands import DecideVerification
 from shared.contracts import core_banking
 from shared.contracts.core_banking import PaymentPosted, PaymentReversed
 from shared.messaging.broker import Outgoing
@@ -32,7 +38,10 @@ from tests.unit.fuzz.anything import record
 ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs" / "connect-your-core-system.md"
 SEALER = Sealer.for_trying(Settings.demo({}).vault)
-PROGRAM = "python -m services.intake.connectors "
+PROGRAMS = {
+    "python -m services.intake.connectors ": _parser(),
+    "python -m services.intake.reconciliation ": reconciliation.parser(),
+}
 
 
 class Example(NamedTuple):
@@ -59,7 +68,8 @@ def only(outcomes: Sequence[Outcome]) -> Any:
 
 def test_every_example_is_looked_at_below() -> None:
     read = [*of("sh"), *of("yaml"), *of("csv"), *of("xml")]
-    read += [text for word in ('"specversion"', '"op"', '"cursor"', '"transforms"') for text in of("json", word)]
+    words = ('"specversion"', '"op"', '"cursor"', '"transforms"', '"corrected"')
+    read += [text for word in words for text in of("json", word)]
     assert len(read) == len(EXAMPLES) > 15
 
 
@@ -106,7 +116,7 @@ def test_the_notice_is_a_payment_and_the_return_takes_it_back() -> None:
 
 
 async def test_each_file_is_of_one_kind_and_has_nothing_wrong(tmp_path: Path) -> None:
-    files = [text for text in of("csv") if not text.startswith(REPORT[0])]
+    files = [text for text in of("csv") if not text.startswith(REPORT[0]) and text != book()]
     types: list[bytes] = []
 
     async def append(records: Sequence[Outgoing]) -> None:
@@ -128,6 +138,31 @@ def test_the_corrected_report_is_one(tmp_path: Path) -> None:
     assert corrections == {2: {"amount": "856.10"}}
 
 
+def book() -> str:
+    [found] = of("csv", "past_due")
+    return found
+
+
+def test_the_book_is_one_and_has_nothing_wrong(tmp_path: Path) -> None:
+    (tmp_path / "book.csv").write_text(book())
+    examined = examine(tmp_path / "book.csv", "utf-8")
+    found = list(lines(examined, as_of_in(examined)))
+    assert [(line.loan_id, line.account and line.account.past_due) for line in found] == [
+        ("L-4711", 85_610),
+        ("L-4712", 0),
+    ]
+    assert not [line for line in found if line.reason]
+
+
+def test_the_correction_is_one_that_staff_can_send() -> None:
+    [text] = of("json", '"corrected"')
+    body = CorrectingDecision.model_validate_json(text)
+    asked = {"verification_id": "v", "choice": "correct", **body.model_dump(mode="json", exclude_none=True)}
+    command = msgspec.convert(asked, DecideVerification)
+    assert command.corrected is not None
+    assert command.corrected.outstanding == 900_000
+
+
 def commands() -> Iterator[str]:
     for text in of("sh"):
         yield from text.splitlines()
@@ -135,13 +170,13 @@ def commands() -> Iterator[str]:
 
 def test_every_command_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("payments.csv", "refused.csv", "credits.xml", "returns.xml", "tables.yaml"):
+    for name in ("payments.csv", "refused.csv", "credits.xml", "returns.xml", "tables.yaml", "book.csv"):
         (tmp_path / name).touch()
     for name in ("fineract-1.12/avro", "fineract-1.13/avro"):
         (tmp_path / name).mkdir(parents=True)
     for line in commands():
-        assert line.startswith(PROGRAM)
-        assert _parser().parse_args(shlex.split(line.removeprefix(PROGRAM))).lender == "first-bank"
+        program = next(program for program in PROGRAMS if line.startswith(program))
+        assert PROGRAMS[program].parse_args(shlex.split(line.removeprefix(program))).lender == "first-bank"
 
 
 def test_every_link_leads_somewhere() -> None:
@@ -154,4 +189,4 @@ def test_every_link_leads_somewhere() -> None:
         if target.startswith("#"):
             assert target[1:] in anchors
         else:
-            assert (GUIDE.parent / target).exists(), target
+            assert (GUIDE.parent / target.partition("#")[0]).exists(), target

@@ -1,12 +1,17 @@
 """A debtor's actor in miniature: dated events in, the names of the facts told out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
+from functools import partial
 from typing import Any
 
 from services.intake.cases import reporting_schemes, store
 from services.intake.cases.domain.facts import DebtorFile, Payment
 from services.intake.cases.handlers import handlers
+from services.intake.verification import gates
+from services.intake.verification.commands import DecideVerification
+from services.intake.verification.handlers.deciding import decide
 from shared.contracts import catalogue
 from shared.contracts.core_banking import (
     ClosingReason,
@@ -20,11 +25,13 @@ from shared.contracts.envelope import Event, Moment, Told, derived_id
 from shared.contracts.ingress import LoanEnded, LoanReported, PaymentReceived, PaymentTakenBack
 from shared.contracts.intake import SealedProfile
 from shared.messaging.rows import row_of, values
+from shared.service import Handler
 
 DEBTOR = "d" * 32
 LENDER = "demo-bank"
 SCHEMES = reporting_schemes.load()
-HANDLERS = handlers(SCHEMES)
+GATE = gates.load()
+HANDLERS: Mapping[type, Handler] = {**handlers(SCHEMES, GATE), DecideVerification: partial(decide, SCHEMES, GATE)}
 
 
 def sealed_profile(updated_at: datetime, name: bytes = b"sealed") -> SealedProfile:
@@ -121,7 +128,7 @@ class Play:
     def hear(self, data: Any) -> list[str]:
         """Apply one event; the file goes through its tables on the way, as it does in production."""
         self.file = through_tables(self.file)
-        self._load_payments({key for _, key in store.payments_named(event(data))})
+        self._load_payments({key for _, key in store.rows_named(event(data))})
         return self._apply(data)
 
     def _load_payments(self, named: set[Any]) -> None:

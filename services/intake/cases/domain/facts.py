@@ -57,12 +57,18 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """A loan: the snapshot to count from, and its last closing."""
+    """A loan: the snapshot to count from, and its last closing.
+
+    said: what the bank itself said, where a person has corrected it and `base` is the corrected one.
+    accepted: the rules of the data gate whose findings about this loan a person has accepted.
+    """
 
     loan_id: str
     base: Snapshot | None = None
     closed_at: datetime | None = None
     closed_as: str | None = None
+    said: Snapshot | None = None
+    accepted: tuple[str, ...] = ()
 
     @property
     def is_closed(self) -> bool:
@@ -147,6 +153,56 @@ class BucketDue:
     lender_id: str
 
 
+class VerificationState(StrEnum):
+    """How a verification stands: the first waits for a person, the last was overtaken by what the bank said."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    CORRECTED = "corrected"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the data gate found: by which rule, in words, with the values that it found it in.
+
+    stops_running: whether it stops a case, too, that is worked already.
+    """
+
+    rule: str
+    sentence: str
+    values: Mapping[str, str]
+    stops_running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a person is to look at: a snapshot of a loan with what was found in it, and what was decided.
+
+    holds: nobody is contacted before it is decided, or ever where it is rejected.
+    revision: grows with each snapshot that changes it, so that nobody decides about what they have not seen.
+    before: the last snapshot that nothing was found in; None where there was none.
+    settled: nothing can change it any more.
+    """
+
+    verification_id: str
+    loan_id: str
+    lender_id: str
+    state: VerificationState
+    holds: bool
+    revision: int
+    findings: tuple[Finding, ...]
+    reported: Snapshot
+    before: Snapshot | None
+    raised_at: datetime
+    raised_on: date
+    decided_at: datetime | None = None
+    decided_by: str = ""
+    reason: str = ""
+    settled: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class DebtorFile:
     """All that intake knows of one debtor."""
@@ -156,3 +212,4 @@ class DebtorFile:
     loans: Mapping[str, Loan]
     payments: Mapping[tuple[str, str], Payment]
     bucket_due: BucketDue | None
+    verifications: Mapping[str, Verification]

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from services.intake.cases.domain.facts import DebtorFile, Loan, Payment, Snapshot
+
+CORRECTABLE: Final = ("as_of", "currency", "outstanding", "instalments")
+"""What of a snapshot a person may correct: by the others snapshots are ordered, or cases are told apart."""
 
 
 class ContradictionError(ValueError):
@@ -16,11 +20,33 @@ class ContradictionError(ValueError):
 
 
 def with_snapshot(file: DebtorFile, loan_id: str, snapshot: Snapshot) -> DebtorFile:
-    """The file with a snapshot taken in; the same file where a newer one, or the same, is known."""
+    """The file with a snapshot taken in; the same file where a newer one, or the same, is known.
+
+    What a person has corrected stays corrected for as long as the bank repeats the very value that was wrong.
+    """
     loan = file.loans.get(loan_id) or Loan(loan_id)
-    if loan.base is not None and snapshot <= loan.base:
+    known = loan.said or loan.base
+    if known is not None and snapshot <= known:
         return file
-    return _with_loan(file, Loan(loan_id, snapshot, loan.closed_at, loan.closed_as))
+    base = snapshot if loan.said is None or loan.base is None else _corrected_still(loan.base, loan.said, snapshot)
+    said = None if base is snapshot else snapshot
+    return _with_loan(file, replace(loan, base=base, said=said))
+
+
+def with_correction(file: DebtorFile, loan_id: str, corrected: Snapshot, accepted: tuple[str, ...]) -> DebtorFile:
+    """The file with a snapshot of which a person has corrected something, and what they accepted of the rest."""
+    loan = file.loans[loan_id]
+    said = loan.said or loan.base
+    return _with_loan(file, replace(loan, base=corrected, said=None if corrected == said else said, accepted=accepted))
+
+
+def _corrected_still(base: Snapshot, said: Snapshot, news: Snapshot) -> Snapshot:
+    kept = {
+        name: getattr(base, name)
+        for name in CORRECTABLE
+        if getattr(base, name) != getattr(said, name) == getattr(news, name)
+    }
+    return replace(news, **kept) if kept else news
 
 
 def with_closing(file: DebtorFile, loan_id: str, closed_at: datetime, closed_as: str) -> DebtorFile:
@@ -28,7 +54,7 @@ def with_closing(file: DebtorFile, loan_id: str, closed_at: datetime, closed_as:
     loan = file.loans.get(loan_id) or Loan(loan_id)
     if loan.closed_at is not None and (closed_at, closed_as) <= (loan.closed_at, loan.closed_as or ""):
         return file
-    return _with_loan(file, Loan(loan_id, loan.base, closed_at, closed_as))
+    return _with_loan(file, replace(loan, closed_at=closed_at, closed_as=closed_as))
 
 
 def with_payment(file: DebtorFile, news: Payment) -> DebtorFile:
@@ -43,7 +69,7 @@ def with_payment(file: DebtorFile, news: Payment) -> DebtorFile:
 def _with_loan(file: DebtorFile, loan: Loan) -> DebtorFile:
     loans = {**file.loans, loan.loan_id: loan}
     payments = _settled_payments(file.payments, loan)
-    return DebtorFile(file.debtor_id, file.case, loans, payments, file.bucket_due)
+    return DebtorFile(file.debtor_id, file.case, loans, payments, file.bucket_due, file.verifications)
 
 
 def _settled_payments(payments: Mapping[tuple[str, str], Payment], loan: Loan) -> Mapping[tuple[str, str], Payment]:

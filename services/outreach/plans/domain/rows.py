@@ -76,6 +76,7 @@ class HoldSource(StrEnum):
     LEGAL = "legal"
     QUARANTINE = "quarantine"
     MATTER = "matter"
+    VERIFICATION = "verification"
 
 
 class VisitState(StrEnum):

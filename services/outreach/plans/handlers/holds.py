@@ -17,8 +17,8 @@ from services.outreach.plans.domain.course import (
 from services.outreach.plans.domain.rows import DebtorPlans, Hold, HoldDue, HoldSource
 from services.outreach.plans.handlers.revoking import revoked
 from services.outreach.plans.handlers.telling import Decision, recalls_told, stop_told, told
-from services.outreach.plans.store import quarantine_hold
-from shared.contracts import legal, outreach, quarantine
+from services.outreach.plans.store import quarantine_hold, verification_hold
+from shared.contracts import intake, legal, outreach, quarantine
 from shared.contracts.envelope import Event, Moment, Told, derived_id
 from shared.service import Rejected
 
@@ -48,7 +48,7 @@ def on_release_hold(state: DebtorPlans, event: Event[ReleaseHold], now: Moment) 
         raise Rejected("no such hold of this debtor", field="hold_id")
     if hold.released:
         raise Rejected("the hold was lifted already", field="hold_id")
-    if hold.source in (HoldSource.LEGAL, HoldSource.QUARANTINE):
+    if hold.source in (HoldSource.LEGAL, HoldSource.QUARANTINE, HoldSource.VERIFICATION):
         raise Rejected(f"only {hold.placed_by} can lift this hold", field="hold_id")
     if hold.source is HoldSource.MATTER:
         raise Rejected("this hold ends with the matter that it is for", field="hold_id")
@@ -90,6 +90,30 @@ def on_quarantine(state: DebtorPlans, event: Event[quarantine.DebtorQuarantined]
 def on_quarantine_end(state: DebtorPlans, event: Event[quarantine.DebtorReleased], now: Moment) -> Decision:
     """Go on as far as that dead letter is concerned; others of the same debtor may still stand."""
     return _lifted(state, quarantine_hold(event.data), "the dead letter was resolved", event.data.service, now)
+
+
+def on_verification(state: DebtorPlans, event: Event[intake.VerificationRequested], now: Moment) -> Decision:
+    """Stand still where what the bank says is to be verified first."""
+    if not event.data.holds:
+        return state, ()
+    return _to_verify(state, event, event.data.verification_id, now)
+
+
+def on_verified(state: DebtorPlans, event: Event[intake.VerificationDecided], now: Moment) -> Decision:
+    """Go on as far as that verification is concerned, or stand still for good where it was rejected."""
+    if event.data.decision is intake.VerificationDecision.REJECTED:
+        return _to_verify(state, event, event.data.verification_id, now)
+    return _lifted(state, verification_hold(event.data.verification_id), event.data.reason, "intake", now)
+
+
+def _to_verify(state: DebtorPlans, event: Event[Any], verification_id: str, now: Moment) -> Decision:
+    """Place the hold of a verification, once."""
+    hold_id = verification_hold(verification_id)
+    known = state.holds.get(hold_id)
+    if known is not None and not known.released:
+        return state, ()
+    hold = Hold(hold_id, HoldSource.VERIFICATION, "verification", "intake", now.instant, now.business_date)
+    return _held(_known(state, event), hold, StopReason.HOLD, now)
 
 
 def place_our_own(state: DebtorPlans, hold: Hold, now: Moment) -> Decision:
