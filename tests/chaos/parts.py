@@ -14,6 +14,9 @@ import httpx
 
 from tests.e2e.running import ROOT
 
+COULD_NOT_START = 2
+"""How a process ends whose database does not answer when it begins; restart policies start it again."""
+
 START_AGAIN_AFTER = 0.5
 """Seconds between the end of a process and its next start, as restart policies have them."""
 
@@ -66,8 +69,8 @@ class Part:
 
     @property
     def crashed(self) -> str:
-        """What it has ended with of itself; empty where it was always others who ended it."""
-        codes = [code for code in self.ends if code > 0]
+        """What it has ended with of itself; empty where others ended it, or it said in a line that it could not start."""
+        codes = [code for code in self.ends if code > 0 and code != COULD_NOT_START]
         return f"{self.name} has ended with {codes}" if codes else ""
 
     def is_alive(self) -> bool:
