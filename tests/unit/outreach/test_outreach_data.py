@@ -97,6 +97,13 @@ ZONES = {"CN": "Asia/Shanghai"}
             PROMISES, 'jurisdiction: "*"', 'jurisdiction: "XX"', "promises.yaml: XX has no zone", id="terms of nowhere"
         ),
         pytest.param(
+            PROMISES,
+            'opens: "10:00:00"',
+            'opens: "18:00:00"',
+            "promises.yaml: * has hours of reminders that close before they open",
+            id="no hours to remind in",
+        ),
+        pytest.param(
             PROMISES, "grace_days: 3", "grace_days: -1", "promises.yaml: Expected `int` >= 0", id="less than no grace"
         ),
         pytest.param(
