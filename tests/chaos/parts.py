@@ -69,7 +69,7 @@ class Part:
 
     @property
     def crashed(self) -> str:
-        """What it has ended with of itself; empty where others ended it, or it said in a line that it could not start."""
+        """What it has ended with of itself; empty where others ended it, or it said that it could not start yet."""
         codes = [code for code in self.ends if code > 0 and code != COULD_NOT_START]
         return f"{self.name} has ended with {codes}" if codes else ""
 
