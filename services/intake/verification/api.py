@@ -23,7 +23,7 @@ Staff = Annotated[Principal, STAFF]
 DebtorId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 VerificationId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The verification, as the queue names it.")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=REASON_LENGTH, pattern=REASON_PATTERN)]
-Amount = Annotated[int, Field(ge=0, le=10**15, strict=True)]
+Amount = Annotated[int, Field(ge=0, le=10**15)]
 Filter = Annotated[str | None, Query(max_length=128, pattern=NO_NUL)]
 
 
@@ -74,7 +74,7 @@ class VerificationItem(_Item):
 class RightInstalment(_Item):
     """What is really unpaid of an instalment."""
 
-    number: Annotated[int, Field(ge=1, le=10_000, strict=True)]
+    number: Annotated[int, Field(ge=1, le=10_000)]
     due_on: IsoDate
     principal: Amount = 0
     interest: Amount = 0
@@ -94,7 +94,7 @@ class Correction(_Item):
 class Decision(_Item):
     """A decision about what was read in `revision`, and why, in plain words without digits."""
 
-    revision: Annotated[int, Field(ge=1, le=10**9, strict=True)]
+    revision: Annotated[int, Field(ge=1, le=10**9)]
     reason: Reason
 
 
