@@ -16,7 +16,7 @@ from typing import Any, Final
 import asyncpg
 
 from benchmarks import end_to_end
-from benchmarks.installation import Installation, NotDoneError, installed
+from benchmarks.installation import A_MOMENT, Installation, NotDoneError, installed
 from benchmarks.loans import EVENING
 from benchmarks.machine import Cost
 from benchmarks.plan import Plan
@@ -167,7 +167,7 @@ async def _until_seen_to(installation: Installation, within: float) -> Taking:
         installation.check_alive()
         if time.monotonic() > deadline:
             raise NotDoneError(f"not within {within:g} s: {left} contacts are due or on their way")
-        ((left,),) = await installation.rows("outreach", _LEFT, installation.now("outreach"))
+        ((left,),) = await installation.rows("outreach", _LEFT, installation.now("outreach") + A_MOMENT)
         ((taken,),) = await installation.rows(SANDBOX, _TAKEN)
         taking.seen(time.monotonic(), taken)
         await asyncio.sleep(LOOK_EVERY)
