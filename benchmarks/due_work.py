@@ -48,6 +48,10 @@ _LEFT = """
 SELECT (SELECT count(*) FROM step_due JOIN benchmark_due USING (debtor_id, plan_number, step_number)
         WHERE step_due.due_at <= $1) + (SELECT count(*) FROM contact_due)
 """
+_WHY = """
+SELECT state || ': ' || reason, count(*) FROM plan_step JOIN benchmark_due USING (debtor_id, plan_number, step_number)
+GROUP BY 1 ORDER BY 2 DESC LIMIT 5
+"""
 _STATES = """
 SELECT state, count(*) FROM plan_step JOIN benchmark_due USING (debtor_id, plan_number, step_number) GROUP BY state
 """
@@ -166,7 +170,8 @@ async def _until_seen_to(installation: Installation, within: float) -> Taking:
     while left:
         installation.check_alive()
         if time.monotonic() > deadline:
-            raise NotDoneError(f"not within {within:g} s: {left} contacts are due or on their way")
+            why = dict(await installation.rows("outreach", _WHY))
+            raise NotDoneError(f"not within {within:g} s: {left} contacts are due or on their way, {why}")
         ((left,),) = await installation.rows("outreach", _LEFT, installation.now("outreach") + A_MOMENT)
         ((taken,),) = await installation.rows(SANDBOX, _TAKEN)
         taking.seen(time.monotonic(), taken)

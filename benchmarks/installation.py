@@ -266,7 +266,8 @@ async def installed(
     for service in SERVICES:
         await migrate.upgrade(urls[service], service)
     broker_url = urls[databases.BROKER] if servers.kafka is None else f"kafka://{servers.bootstrap}"
-    broker = await open_broker(broker_url)
+    clock = None if pace is None else EveningClock(EVENING, time.time()).now
+    broker = await open_broker(broker_url, clock=clock)
     await broker.ensure_topics(topics_of(declared(Settings.demo({}))))
     made = Installation(servers, broker, broker_url, urls, copies, profiles, batch, pace)
     made.start()

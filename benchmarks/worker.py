@@ -29,7 +29,8 @@ async def work(service: str, broker_url: str, clock: EveningClock) -> None:
     stopping = stop_on_signals()
     settings = Settings.demo(os.environ)
     logs.configure(settings.mode)
-    broker = await open_broker(broker_url)
+    # How fresh a lane is, is told by records' timestamps: who contacts people there has to read them on its own clock.
+    broker = await open_broker(broker_url, clock=clock.now if settings.dispatch else None)
     try:
         await Runtime(declared(settings, [service]), [Role.WORKER], settings, broker, clock, stopping).run()
     finally:

@@ -27,7 +27,7 @@ PUBLIC_PARTITIONS = 3
 SOON = timedelta(seconds=16)
 """What is due by then is waited for: a contact that was put off, say, because its lane had not heard the bank."""
 
-PACE = Pace(batch=100, wait=1.0, linger=0.0, lease=LEASE, mark=30.0)
+PACE = Pace(batch=100, wait=3.0, linger=0.0, lease=LEASE, mark=30.0)
 
 
 @cache

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from services.outreach.contacts.ports import (
@@ -53,32 +53,36 @@ class GuardedGateway:
         return self.gateway.takes_once
 
     async def send(self, message: Message) -> Receipt:
-        """Have the provider take a message before its permit expires; nobody is asked later, nor after a stop."""
-        self.breaker.check()  # spares the tokens where the provider would not be asked anyway
-        with self.last_look.waiting(message):
-            while not await self._its_turn(message):
-                pass
-        return await self._asked(lambda: self._in_time(message))
+        """Have the provider take a message before its permit expires; nobody is asked later, nor after a stop.
 
-    async def _its_turn(self, message: Message) -> bool:
+        How long that is follows from the message alone, which comes as it is written: both its times are by one clock.
+        """
+        self.breaker.check()  # spares the tokens where the provider would not be asked anyway
+        until = self.now() + (message.expires_at - message.sent_at if message.expires_at else timedelta())
+        with self.last_look.waiting(message):
+            while not await self._its_turn(message, until):
+                pass
+        return await self._asked(lambda: self._in_time(message, until))
+
+    async def _its_turn(self, message: Message, until: datetime) -> bool:
         """Wait for a token and look whether a stop has come; False where the token has lapsed by then.
 
         The token is for whoever comes next where the message is not to leave. Raises PutOffError, StoppedError.
         """
         if self.pacer is None:
-            await self._look(message)
+            await self._look(message, until)
             return True
-        token = await self.pacer.turn(self._left(message))
+        token = await self.pacer.turn(self._left(until))
         try:
-            await self._look(message)
+            await self._look(message, until)
         except (PutOffError, StoppedError):
             self.pacer.give_back(token)
             raise
         return self.pacer.counts(token)
 
-    async def _look(self, message: Message) -> None:
-        await self.last_look.check(message, self._left(message))
-        if self._left(message) <= 0:
+    async def _look(self, message: Message, until: datetime) -> None:
+        await self.last_look.check(message, self._left(until))
+        if self._left(until) <= 0:
             raise PutOffError("the permit has expired", 0.0)
 
     async def look_up(self, key: str) -> Receipt | None:
@@ -92,13 +96,12 @@ class GuardedGateway:
         pulling = self.gateway
         return await self._asked(lambda: pulling.pull(key))
 
-    def _left(self, message: Message) -> float:
-        return 0.0 if message.expires_at is None else (message.expires_at - self.now()).total_seconds()
+    def _left(self, until: datetime) -> float:
+        return (until - self.now()).total_seconds()
 
-    async def _in_time(self, message: Message) -> Receipt:
-        left = self._left(message)
+    async def _in_time(self, message: Message, until: datetime) -> Receipt:
         try:
-            async with asyncio.timeout(left):
+            async with asyncio.timeout(self._left(until)):
                 return await self.gateway.send(message)
         except TimeoutError:
             raise UnansweredError from None
