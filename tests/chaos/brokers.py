@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from shared.embedded.kafka_server import HOST, KafkaServer
+from shared.embedded.kafka_server import HOST, KafkaServer, fetch_jars
 from shared.postgres.tuning import free_port
 from tests.chaos.proxy import Proxy
 
@@ -47,10 +47,14 @@ class Brokers:
         return "kafka://" + ",".join(f"{HOST}:{proxy.port}" for proxy in self.proxies)
 
     async def start(self) -> None:
-        """Start all of them: a quorum answers only once most of it is there."""
+        """Start all of them, since a quorum answers only once most of it is there; none is left half begun."""
         for proxy in self.proxies:
             proxy.start()
-        await asyncio.gather(*(asyncio.to_thread(node.start) for node in self.nodes))
+        await asyncio.to_thread(fetch_jars)  # once, and not by all of them at the same time
+        starts = (asyncio.to_thread(node.start) for node in self.nodes)
+        for failed in await asyncio.gather(*starts, return_exceptions=True):
+            if failed is not None:
+                raise failed
 
     async def stop(self) -> None:
         """End them, and the proxies."""
