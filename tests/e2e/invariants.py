@@ -220,10 +220,16 @@ def by_debtor(rows: Rows) -> dict[str, list[str]]:
     return found
 
 
+_TO_VERIFY = """
+SELECT debtor_id, 'verification:' || verification_id FROM verification WHERE holds AND state IN ('open', 'rejected')
+"""
+
+
 async def wrong_holds(owners: Owners) -> list[Any]:
-    """Holds that stand without a matter that wants them, and matters without their hold."""
+    """Holds that stand without a matter or a verification that wants them, and those that want one without theirs."""
     wanted = await owners.rows("legal", "SELECT DISTINCT debtor_id, hold_id FROM matter WHERE NOT closed")
     wanted += await owners.rows("outreach", "SELECT debtor_id, 'matter:' || matter_id FROM matter WHERE NOT settled")
+    wanted += await owners.rows("intake", _TO_VERIFY)
     standing = await owners.rows("outreach", "SELECT debtor_id, hold_id FROM hold WHERE NOT released")
     return list(set(wanted) ^ set(standing))
 
