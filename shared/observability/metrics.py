@@ -183,9 +183,9 @@ DRIFTING_ACCOUNTS = _gauge(
     *("accounts", "lender"),
 )
 DRIFT_AMOUNT = _gauge(
-    "reconciliation_drift_amount",
+    "reconciliation_drift_minor_units",
     "By how much those accounts differ in what is past due, added up whatever the sign.",
-    *("minor units", "lender", "currency"),
+    *("minor_units", "lender", "currency"),
 )
 UNREADABLE_ROWS = _gauge(
     "reconciliation_refused_rows",

@@ -180,13 +180,13 @@ async def test_the_metrics_show_the_last_reconciliation_of_each_lender(books: Bo
     await watch.look()
     first = shown()
     assert first["reconciliation_drift_accounts", ""] == 1
-    assert first["reconciliation_drift_amount", "EUR"] == 100
+    assert first["reconciliation_drift_minor_units", "EUR"] == 100
     assert first["reconciliation_refused_rows", ""] == 1
     await books.reconciled(row(1), row(2, "5.00", currency="USD"))
     await watch.look()
     await watch.close()
     second = shown()
-    assert second["reconciliation_drift_amount", "USD"] == 500
+    assert second["reconciliation_drift_minor_units", "USD"] == 500
     assert second["reconciliation_refused_rows", ""] == 0
     assert second["reconciled_at_seconds", ""] > first["reconciled_at_seconds", ""] > 1_700_000_000
 

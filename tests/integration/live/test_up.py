@@ -36,7 +36,7 @@ NEEDS_A_FAULT = {
         (
             "reconciled_at_seconds",
             "reconciliation_drift_accounts",
-            "reconciliation_drift_amount",
+            "reconciliation_drift_minor_units",
             "reconciliation_refused_rows",
         ),
         "nobody holds a book against ours here; the test of the Compose file does",
