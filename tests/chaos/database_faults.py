@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -11,8 +12,8 @@ import psutil
 from shared.settings import SERVICES
 from tests.chaos.parts import Part
 from tests.chaos.process_faults import thawed_after_take_over
-from tests.chaos.stage import Fault, Stage
-from tests.chaos.waiting import NotHereError
+from tests.chaos.stage import PATIENCE, Fault, Stage
+from tests.chaos.waiting import NoEffectError, NotHereError
 
 BACKENDS = """
 SELECT pid, application_name, state FROM pg_stat_activity
@@ -23,6 +24,10 @@ SELECT pid, client_port FROM pg_stat_activity
 WHERE datname = current_database() AND application_name LIKE 'fairdue %' AND wait_event_type = 'Lock'
     AND pid IN (SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'history'::regclass)
 """
+
+
+A_WHILE = 15.0
+"""Seconds in which a service that is at work has written something."""
 
 
 async def kill_postmaster(stage: Stage, chance: random.Random) -> str:
@@ -58,16 +63,27 @@ async def end_backend(stage: Stage, chance: random.Random) -> str:
 
 
 async def freeze_in_transaction(stage: Stage, chance: random.Random) -> str:
-    """SIGSTOP to a worker that has locked its actors and not committed; who takes them must end its backend first."""
-    service = chance.choice(sorted({part.service for part in stage.shared_workers}))
+    """SIGSTOP to a worker that has locked its actors and not committed; who takes them must end its backend first.
+
+    A service to which nothing comes for a while writes nothing: then it is the other one's turn.
+    """
+    services = sorted({part.service for part in stage.shared_workers})
+    chance.shuffle(services)
+    for service in services[:-1]:
+        with suppress(NoEffectError):
+            return await _frozen_in_transaction(stage, service, A_WHILE)
+    return await _frozen_in_transaction(stage, services[-1], PATIENCE)
+
+
+async def _frozen_in_transaction(stage: Stage, service: str, within: float) -> str:
     workers = stage.workers_of(service)
     with stage.holding("postgres", *(part.name for part in workers)):
         await stage.until_held(service)
-        part = await _caught_in_transaction(stage, service, workers)
+        part = await _caught_in_transaction(stage, service, workers, within)
         return "in a transaction: " + await thawed_after_take_over(stage, part)
 
 
-async def _caught_in_transaction(stage: Stage, service: str, workers: list[Part]) -> Part:
+async def _caught_in_transaction(stage: Stage, service: str, workers: list[Part], within: float) -> Part:
     """Hold a table that every working transaction writes last, and freeze the first worker that waits for it."""
     connection = await asyncpg.connect(stage.installation.postgres.dsn(service))
     caught: list[Part] = []
@@ -80,7 +96,7 @@ async def _caught_in_transaction(stage: Stage, service: str, workers: list[Part]
                 caught[:] = [part for part in workers if ports & _ports_of(part)]
                 return bool(caught)
 
-            await stage.until_felt(f"a transaction of {service} waits", waiting)
+            await stage.until_felt(f"a transaction of {service} waits", waiting, within)
             await stage.coverage.look(caught[0])
             caught[0].signal(signal.SIGSTOP)
     finally:

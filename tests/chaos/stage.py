@@ -66,10 +66,10 @@ class Stage:
         """Wait for what the product must come to, and return it. Raises NeverCameTrueError, which breaks the run."""
         return await eventually(what, ask, within)
 
-    async def until_felt(self, what: str, ask: Callable[[], Awaitable[Found]]) -> Found:
+    async def until_felt(self, what: str, ask: Callable[[], Awaitable[Found]], within: float = PATIENCE) -> Found:
         """Wait for a fault to hit something, and return that. Raises NoEffectError; then it does not count."""
         try:
-            return await eventually(what, ask, PATIENCE)
+            return await eventually(what, ask, within)
         except NeverCameTrueError as error:
             raise NoEffectError(str(error)) from error
 
