@@ -15,7 +15,15 @@ from services.outreach.outcomes.domain import asked_until
 from services.outreach.plans.domain.course import active_plan, guard_of, obstacle, postponed, with_step
 from services.outreach.plans.domain.rows import UNENDED, DebtorPlans, PlanState, Step, StepState
 from services.outreach.plans.handlers import reminding
-from services.outreach.plans.handlers.reserving import denial_told, failing, judge_of, kept, not_made_told, reserved
+from services.outreach.plans.handlers.reserving import (
+    OUTREACH,
+    denial_told,
+    failing,
+    judge_of,
+    kept,
+    not_made_told,
+    reserved,
+)
 from services.outreach.plans.handlers.standing import has_bad_point
 from services.outreach.plans.handlers.telling import Decision, permitted, recalled, step_ended, told
 from services.outreach.plans.handlers.working import done
@@ -29,9 +37,6 @@ LONGEST_WAIT = timedelta(days=30)
 AN_HOUR = 3600
 
 WRONG_POINT = "the contact point on file led to somebody else"
-
-OUTREACH = "outreach"
-"""Who asks for the contact of a step; another name is that of a person."""
 
 
 def contact(rules: Mapping[str, Rules], state: DebtorPlans, step: Step, cause: str, now: Moment) -> Decision:

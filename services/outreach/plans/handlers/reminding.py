@@ -13,7 +13,7 @@ from services.outreach.contacts.points import chosen, counted_as
 from services.outreach.outcomes.domain import asked_until
 from services.outreach.plans.domain.course import guard_of, standstill
 from services.outreach.plans.domain.rows import DebtorPlans
-from services.outreach.plans.handlers.reserving import denial_told, judge_of, reserved
+from services.outreach.plans.handlers.reserving import OUTREACH, denial_told, judge_of, reserved
 from services.outreach.plans.handlers.standing import has_bad_point
 from services.outreach.plans.handlers.telling import Decision, permitted, told
 from services.outreach.promises.domain import (
@@ -27,8 +27,6 @@ from services.outreach.promises.domain import (
 )
 from shared.contracts.envelope import Event, Moment, derived_id
 from shared.contracts.intake import SealedContact
-
-OUTREACH = "outreach"
 
 
 class _Way(NamedTuple):

@@ -15,6 +15,9 @@ from services.outreach.plans.handlers.telling import told
 from shared.contracts import outreach
 from shared.contracts.envelope import Moment, Told
 
+OUTREACH = "outreach"
+"""Who asks for the contacts of steps and for reminders; another name is that of a person."""
+
 
 def judge_of(rules: Mapping[str, Rules], state: DebtorPlans, channel: str) -> Rules | str:
     """What contacts with this debtor are judged by; why nothing is known of them where that is so."""
