@@ -12,6 +12,7 @@ from services.intake.connectors.cloud_event_rules import check_year
 from services.intake.connectors.money import minor_units
 from services.intake.connectors.sending import Outcome, Refused, Sent
 from shared.contracts import catalogue
+from shared.contracts.core_banking import PaymentPosted, PaymentReversed
 from shared.contracts.envelope import Fact
 from shared.contracts.reading import UnreadableError, parsed
 from shared.service import Rejected
@@ -67,6 +68,19 @@ def json_of(data: bytes | str, field: str = "") -> Any:
         return parsed(_decode, data.encode(errors="surrogatepass") if isinstance(data, str) else data)
     except UnreadableError as error:
         raise Rejected(error.reason, field=field or error.field) from None
+
+
+def taken_back(posting: PaymentPosted, at: datetime) -> PaymentReversed:
+    """That a payment was taken back, as a fact with everything that its posting says of it."""
+    return PaymentReversed(
+        lender_id=posting.lender_id,
+        loan_id=posting.loan_id,
+        payment_id=posting.payment_id,
+        amount=posting.amount,
+        currency=posting.currency,
+        posted_at=posting.posted_at,
+        reversed_at=at,
+    )
 
 
 def attempted(place: str, make: Callable[[], Iterable[Outcome]]) -> list[Outcome]:

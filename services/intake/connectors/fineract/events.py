@@ -24,7 +24,6 @@ from shared.contracts.core_banking import (
     LoanOverdue,
     PartyProfile,
     PaymentPosted,
-    PaymentReversed,
 )
 from shared.contracts.envelope import Fact
 from shared.service import Rejected
@@ -221,15 +220,7 @@ def _adjustment(core: Core, about: About, said: Fields) -> Iterator[Fact | Ignor
         yield Ignored("", "adjusts a transaction that is no payment")
         return
     posting = _posting(core, old)
-    yield PaymentReversed(
-        lender_id=posting.lender_id,
-        loan_id=posting.loan_id,
-        payment_id=posting.payment_id,
-        amount=posting.amount,
-        currency=posting.currency,
-        posted_at=posting.posted_at,
-        reversed_at=about.at,
-    )
+    yield drafting.taken_back(posting, about.at)
     if isinstance(new, Mapping) and _is_money(new) and fields.money(new, "amount", posting.currency):
         yield _posting(core, new)
 

@@ -13,7 +13,7 @@ from services.intake.connectors.iso20022.documents import text
 from services.intake.connectors.iso20022.postings import Postings
 from services.intake.connectors.money import minor_units
 from services.intake.connectors.sending import Sent
-from shared.contracts.core_banking import PaymentPosted, PaymentReversed
+from shared.contracts.core_banking import PaymentPosted
 from shared.service import Rejected
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z0-9._:/@+\-]{1,128}", re.ASCII)
@@ -80,13 +80,5 @@ def reversal(postings: Postings, posting: PaymentPosted, amount: tuple[int, str]
     if amount != (posting.amount, posting.currency):
         raise Rejected("takes back another amount than was booked", field="Amt")
     reversed_at = postings.taken_back(posting, at)
-    fact = PaymentReversed(
-        lender_id=posting.lender_id,
-        loan_id=posting.loan_id,
-        payment_id=posting.payment_id,
-        amount=posting.amount,
-        currency=posting.currency,
-        posted_at=posting.posted_at,
-        reversed_at=reversed_at,
-    )
+    fact = drafting.taken_back(posting, reversed_at)
     return drafting.sent(f"{posting.payment_id}/reversed", reversed_at, fact)
