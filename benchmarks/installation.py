@@ -27,6 +27,7 @@ from shared.assembly import topics_of
 from shared.carriers import CHANNELS
 from shared.messaging.broker import Broker, Outgoing, Writer
 from shared.messaging.broker_from_url import open_broker
+from shared.messaging.loop import actors_of
 from shared.messaging.table_access import anything_waits
 from shared.postgres import databases, migrate
 from shared.service import SHARDS, ActorKind
@@ -191,19 +192,14 @@ class Installation:
             await asyncio.sleep(LOOK_EVERY)
 
     async def _unheld(self) -> str:
+        expected: dict[str, dict[str, int]] = {service: {} for service in SERVICES}
+        for (service, name), kind in self.kinds.items():
+            expected[service][name] = await actors_of(kind, self.broker)
         for service in SERVICES:
             held = await self.rows(service, "SELECT kind, count(owner) FROM actor GROUP BY kind")
-            expected = {stop.actor for stop in FLOW if stop.service == service}
-            if {kind for kind, count in held if count == self._actors(kind)} != expected:
+            if dict(held) != expected[service]:
                 return f"{service} holds {dict(held)}"
         return ""
-
-    def _actors(self, kind: str) -> int:
-        return {"ingress": self._public, "allocator": 1, "publisher": 1}.get(kind, SHARDS)
-
-    @cached_property
-    def _public(self) -> int:
-        return topics_of([])[0].default_partitions
 
     async def _left(self) -> str:
         """What is still to be done, "" for nothing.
