@@ -28,8 +28,8 @@ class Slow(Errands):
         self.calls.extend(calls)
 
 
-async def test_a_plan_that_was_stopped_while_its_message_was_being_written_sends_nothing(real: Real) -> None:
-    """The permit is committed, its worker is slow, and a payment comes in between."""
+async def permitted_and_not_begun(real: Real) -> Call:
+    """A message under a committed permit, which its worker has yet to have sent."""
     await real.knows(*POINTS)
     await real.sending.hear(assigned(Channel.SMS), 1)
     await real.sending.wait(minutes=2)
@@ -39,6 +39,13 @@ async def test_a_plan_that_was_stopped_while_its_message_was_being_written_sends
     clock.set(due["due_at"])
     await worker.turn((), due=10)
     [call] = worker.errands.calls
+    return call
+
+
+async def test_a_plan_that_was_stopped_while_its_message_was_being_written_sends_nothing(real: Real) -> None:
+    """The permit is committed, its worker is slow, and a payment comes in between."""
+    call = await permitted_and_not_begun(real)
+    worker, clock = real.sending.worker, real.sending.clock
     await real.sending.hear(payment(), 2)
     heard = await worker.kind.errands[type(call.event.data)](call.event, clock)
     assert (heard.delivery, heard.reason) == ("pulled", "its plan was stopped meanwhile")
@@ -85,14 +92,7 @@ async def test_a_reminder_of_a_promise_is_sent_unless_something_comes_while_it_w
 
 
 async def test_only_contacts_that_no_stop_has_overtaken_stand_and_all_are_read_at_once(real: Real) -> None:
-    await real.knows(*POINTS)
-    await real.sending.hear(assigned(Channel.SMS), 1)
-    await real.sending.wait(minutes=2)
-    worker, clock = real.sending.worker, real.sending.clock
-    worker.errands = Slow(worker.kind, clock)
-    [due] = await real.rows("SELECT due_at FROM step_due")
-    clock.set(due["due_at"])
-    await worker.turn((), due=10)
+    await permitted_and_not_begun(real)
     [contact] = await real.rows("SELECT contact_id FROM contact")
     asked = {contact["contact_id"]: ANNA, "0" * 32: ANNA}
     assert await real.cabinet.standing(asked) == {contact["contact_id"]}
