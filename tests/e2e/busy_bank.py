@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
+import msgspec
+
 from services.intake.connectors.sending import CHINA, DISTRICTS, Sent
 from shared.contracts.core_banking import (
     BusinessDateAdvanced,
@@ -21,6 +23,8 @@ from shared.contracts.envelope import Fact
 BANK = "demo-bank"
 SLOTS = (time(6), time(9), time(15), time(23))
 FIRST_DAY = date(2026, 3, 2)
+LONG = timedelta(days=120)
+"""After which any loan is a matter for legal."""
 
 
 class Asked(NamedTuple):
@@ -48,7 +52,10 @@ class Tick:
 
 @dataclass
 class BusyBank:
-    """Everything it says follows from the seed. Every loan has its party by the end of the first slot that has both."""
+    """Everything it says follows from the seed. Every loan has its party by the end of the first slot that has both.
+
+    Beside the loans that it chooses among there is one that nobody pays, so that each service has work under any seed.
+    """
 
     seed: int
     loans: int = 8
@@ -75,10 +82,17 @@ class BusyBank:
         if slot == len(SLOTS) - 1:
             return []
         said = [self._something(on, now) for _ in range(self._chance.randrange(3, 14))]
-        introduced = range(self.loans) if not self._introduced else ()
-        self._introduced = True
-        said += [self._said(now.astimezone(UTC), self._overdue(on, now, number)) for number in introduced]
+        if not self._introduced:
+            self._introduced = True
+            said += [self._said(now.astimezone(UTC), each) for each in self._introductions(on, now)]
         return self._chance.sample(said, len(said))
+
+    def _introductions(self, on: date, now: datetime) -> Sequence[Fact]:
+        lost = Instalment(number=1, due_on=on - LONG, principal=40_000)
+        return [
+            *(self._overdue(on, now, number) for number in range(self.loans)),
+            msgspec.structs.replace(self._overdue(on, now, self.loans), instalments=(lost,)),
+        ]
 
     def _something(self, on: date, now: datetime) -> Sent:
         now = now.astimezone(UTC) + timedelta(microseconds=len(self._sent) + 1)
