@@ -84,9 +84,12 @@ class Stage:
 
     @property
     def share(self) -> float:
-        """How much of the first input was read: what else is read comes of what is told here."""
-        first, total = next(iter(self.hop.read.items()))
-        return self.read.get(first, 0) / total if total else 1.0
+        """How much was read of the first input that has anything: what else is read comes of what is told here.
+
+        Nothing is told of nothing: a stage that told before the night begins would do so before its readers look on.
+        """
+        first, total = next(((topic, total) for topic, total in self.hop.read.items() if total), ("", 1))
+        return self.read.get(first, 0) / total
 
     async def _write(self) -> None:
         due = [(table, rows) for table, portion in self.rows.items() if (rows := portion.until(self.share))]

@@ -9,9 +9,10 @@ import pytest
 from benchmarks import latency, loans, tables
 from benchmarks.clock import EveningClock
 from benchmarks.end_to_end import DATE_ONLY, FIRST, Night, records_of
-from benchmarks.floor_stage import Portion
+from benchmarks.floor_stage import Portion, Stage
 from benchmarks.machine import Cost
 from benchmarks.plan import FULL, QUICK, TINY
+from benchmarks.recording import Hop
 from benchmarks.results import HEADLINE, Results, plain
 
 NIGHT = Night(FIRST, 1000, 2.0, Cost(0.3, 0.1, 0.2, 5.0, 9.0), 4_000, {"intake-1": 1 << 20})
@@ -53,6 +54,32 @@ def test_a_portion_gives_out_exactly_its_total_from_fewer_things(total: int) -> 
     portion = Portion(total, ["a", "b", "c"])
     given = [each for share in (0.0, 0.2, 0.2, 0.99, 1.0, 1.0) for each in portion.until(share)]
     assert given == [("a", "b", "c")[number % 3] for number in range(total)]
+
+
+@pytest.mark.parametrize(
+    ("of_the_night", "read", "share"),
+    [
+        ({"bank": 4}, {"bank": 1}, 0.25),
+        ({"nobody speaks here": 0, "bank": 4}, {}, 0.0),
+        ({"nobody speaks here": 0, "bank": 4, "ours": 2}, {"bank": 4}, 1.0),
+        ({"nobody speaks here": 0}, {}, 0.0),
+    ],
+)
+def test_a_stage_is_as_far_as_its_first_input_that_has_anything(
+    of_the_night: dict[str, int], read: dict[str, int], share: float
+) -> None:
+    hop = Hop("outreach", "lane", of_the_night, "", 0, ())
+    assert Stage(hop, None, None, Unheard(), {}, Portion(0, []), read).share == share
+
+
+class Unheard:
+    """A writer that nobody listens to."""
+
+    async def append(self, records: object) -> None:
+        raise AssertionError(records)
+
+    async def close(self) -> None:
+        return
 
 
 def test_the_evening_clock_runs_as_fast_as_it_is_told_to() -> None:
