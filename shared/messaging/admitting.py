@@ -96,8 +96,8 @@ def standings_after(work: Work, moves: Sequence[CursorMove], effects: Effects) -
         of(move.number).cursors[move.lane] = move.new
     for (number, lane, source), mark in effects.marks.items():
         of(number).marks[lane, source] = mark
-    for (number, lane), out in effects.outs.items():
-        of(number).outs[lane] = out
+    for (number, lane), moved in effects.outs.items():
+        of(number).outs[lane] = moved.new
     for (number, lender), day in effects.clocks.items():
         of(number).clocks[lender] = day
     for (number, name), fact in effects.directives.items():

@@ -17,7 +17,7 @@ from shared.messaging.broker import Broker, BrokerUnavailableError, Record
 from shared.messaging.control import control_topic
 from shared.messaging.leases import Lessor
 from shared.messaging.reading import Reading
-from shared.messaging.store import StaleCursorError, StoreUnavailableError, UnsavableError
+from shared.messaging.store import StaleStandingError, StoreUnavailableError, UnsavableError
 from shared.messaging.worker import Worker
 from shared.postgres.failures import DRIVER_ERRORS
 from shared.service import SHARDS, ActorKind, TryLater
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 AWAY = (
     BrokerUnavailableError,
     StoreUnavailableError,
-    StaleCursorError,
+    StaleStandingError,
     UnsavableError,
     *DRIVER_ERRORS,
 )

@@ -16,6 +16,7 @@ from shared.messaging.memory_rows import is_loaded, stored_as
 from shared.messaging.renewing import incarnation_after
 from shared.messaging.rows import differences, holds_nul, tally
 from shared.messaging.store import (
+    TOLD_OTHERWISE,
     WENT_BACK,
     Change,
     Command,
@@ -25,7 +26,7 @@ from shared.messaging.store import (
     HeldError,
     Letter,
     Parked,
-    StaleCursorError,
+    StaleStandingError,
     Standing,
     StoredFacts,
     StoreUnavailableError,
@@ -142,7 +143,7 @@ class MemoryTransaction:
         self._alive()
         stale = [move for move in moves if self._standing(move.number).cursors.get(move.lane) != move.old]
         if stale:
-            raise StaleCursorError(f"{len(stale)} of {len(moves)} positions have been moved by somebody else")
+            raise StaleStandingError(f"{len(stale)} of {len(moves)} positions have been moved by somebody else")
         self._writes.append(lambda: self._move(moves))
 
     def _move(self, moves: Sequence[CursorMove]) -> None:
@@ -322,7 +323,14 @@ class MemoryTransaction:
         self._alive()
         if any(holds_nul(row.data.decode()) for row in effects.history):
             raise UnsavableError("UntranslatableCharacterError")
+        self._check_outs(effects)
         self._writes.append(lambda: self._write(effects))
+
+    def _check_outs(self, effects: Effects) -> None:
+        for (number, lane), moved in effects.outs.items():
+            known = self._standing(number).outs.get(lane)
+            if (known and known.head) != moved.old:
+                raise StaleStandingError(TOLD_OTHERWISE)
 
     def _write(self, effects: Effects) -> None:
         database = self._database
@@ -351,8 +359,8 @@ class MemoryTransaction:
             else:
                 self._standing(number).gaps[lane, source] = gap
         self._write_what_lanes_go_by(effects)
-        for (number, lane), out in effects.outs.items():
-            self._standing(number).outs[lane] = out
+        for (number, lane), moved in effects.outs.items():
+            self._standing(number).outs[lane] = moved.new
         for stop in effects.stops:
             self._standing(stop.number).stopped = stop.reason
         for number, incarnation in effects.renewed.items():

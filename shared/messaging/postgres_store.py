@@ -17,6 +17,7 @@ from shared.messaging.broker import Lane
 from shared.messaging.layout import Key, Layout, State
 from shared.messaging.postgres_line import Connection, PostgresLine
 from shared.messaging.store import (
+    TOLD_OTHERWISE,
     WENT_BACK,
     Change,
     Command,
@@ -28,7 +29,7 @@ from shared.messaging.store import (
     Mark,
     Out,
     Parked,
-    StaleCursorError,
+    StaleStandingError,
     Standing,
     StoredFacts,
     StoreUnavailableError,
@@ -158,7 +159,7 @@ class PostgresTransaction:
             if known:
                 moved += await self._count(statements.MOVE_CURSORS, *_arrays(known, with_old=True))
         if moved < len(moves):
-            raise StaleCursorError(f"{len(moves) - moved} of {len(moves)} positions have been moved by somebody else")
+            raise StaleStandingError(f"{len(moves) - moved} of {len(moves)} positions have been moved by somebody else")
 
     async def _count(self, statement: str, *arguments: Any) -> int:
         status: str = await self._connection.execute(statement, self._kind, *arguments)
@@ -222,8 +223,9 @@ class PostgresTransaction:
                 await save_table(self._connection, layout, name, changes)
 
     async def write(self, effects: Effects) -> None:
-        """Write each kind of effect with one statement."""
+        """Compare and set the ends of what was told, then write each kind of effect with one statement."""
         async with self._line.sorted():
+            await self._move_outs(effects)
             for statement, arrays in statements.writes(self._kind, effects):
                 await self._connection.execute(statement, *arrays)
             if effects.history:
@@ -233,6 +235,16 @@ class PostgresTransaction:
                 )
             if effects.answers:
                 await self._connection.execute("SELECT pg_notify('command_done', '')")
+
+    async def _move_outs(self, effects: Effects) -> None:
+        fresh, known = statements.outs(effects)
+        moved = 0
+        if fresh:
+            moved += await self._count(statements.NEW_OUTS, *statements.columns(fresh))
+        if known:
+            moved += await self._count(statements.MOVE_OUTS, *statements.columns(known))
+        if moved < len(effects.outs):
+            raise StaleStandingError(TOLD_OTHERWISE)
 
     async def commit(self) -> None:
         """Say COMMIT; if no answer comes, the outcome is unknown and the caller acquires again."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from shared.messaging.control import began_fact
 from shared.messaging.frames import chained, frame
-from shared.messaging.store import Effects, Mark, Operation, Out, Source, Standing, StoredFacts
+from shared.messaging.store import Effects, Mark, Operation, Out, OutMove, Source, Standing, StoredFacts
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """From when the seconds are counted that name incarnations."""
@@ -28,7 +28,7 @@ def renewal(source: Source, standing: Standing, by: str, now: datetime) -> Effec
         if out.seq:
             body = frame([began_fact(Mark(standing.incarnation, out.seq))])
             effects.facts.append(StoredFacts(standing.number, lane, incarnation, 1, 1, body))
-            effects.outs[standing.number, lane] = Out(1, 0, chained(out.head, source, lane, 1, body))
+            effects.outs[standing.number, lane] = OutMove(out.head, Out(1, 0, chained(out.head, source, lane, 1, body)))
     reason = "the database went back in time"
     effects.operations.append(Operation(standing.number, now, by, "renewed", reason))
     return effects

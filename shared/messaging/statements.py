@@ -121,11 +121,16 @@ INSERT INTO directive (kind, number, name, type, data)
 SELECT $1, * FROM unnest($2::int[], $3::text[], $4::text[], $5::jsonb[])
 ON CONFLICT (kind, number, name) DO UPDATE SET type = excluded.type, data = excluded.data
 """
-WRITE_OUTS = """
+NEW_OUTS = """
 INSERT INTO lane_out (kind, number, topic, partition, out_seq, acked_seq, head)
 SELECT $1, * FROM unnest($2::int[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::bytea[])
-ON CONFLICT (kind, number, topic, partition) DO UPDATE
-SET out_seq = excluded.out_seq, acked_seq = excluded.acked_seq, head = excluded.head
+ON CONFLICT DO NOTHING
+"""
+MOVE_OUTS = """
+UPDATE lane_out o SET out_seq = v.out_seq, acked_seq = v.acked_seq, head = v.head
+FROM unnest($2::int[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[])
+    AS v (number, topic, partition, out_seq, acked_seq, head, old)
+WHERE o.kind = $1 AND (o.number, o.topic, o.partition) = (v.number, v.topic, v.partition) AND o.head = v.old
 """
 WRITE_FACTS = """
 INSERT INTO outbox (kind, number, topic, partition, incarnation, seq_from, seq_to, body)
@@ -192,8 +197,8 @@ Rows = Sequence[Sequence[Any]]
 
 
 def writes(kind: str, effects: Effects) -> Iterator[tuple[str, list[Any]]]:
-    """The statements that write a turn's effects, each with its arrays; what is empty is left out."""
-    heads = {place: out.head for place, out in effects.outs.items()}
+    """The statements that write a turn's effects but for `outs`, each with its arrays; what is empty is left out."""
+    heads = {place: moved.new.head for place, moved in effects.outs.items()}
     opened = [(n, *lane, source, *gap) for (n, lane, source), gap in effects.gaps.items() if gap is not None]
     closed = [(n, *lane, source) for (n, lane, source), gap in effects.gaps.items() if gap is None]
     stored = [(f.number, *f.lane, f.incarnation, f.seq_from, f.seq_to) for f in effects.facts]
@@ -203,7 +208,6 @@ def writes(kind: str, effects: Effects) -> Iterator[tuple[str, list[Any]]]:
         (CLOSE_GAPS, closed),
         (WRITE_CLOCKS, [(*place, day) for place, day in effects.clocks.items()]),
         (WRITE_DIRECTIVES, [(*place, *_directive(fact)) for place, fact in effects.directives.items()]),
-        (WRITE_OUTS, [(n, *lane, *out) for (n, lane), out in effects.outs.items()]),
         (WRITE_FACTS, [(*row, f.body) for row, f in zip(stored, effects.facts, strict=True)]),
         (WRITE_LINKS, [(*row, heads[f.number, f.lane]) for row, f in zip(stored, effects.facts, strict=True)]),
         (WRITE_LETTERS, [_letter(letter) for letter in effects.letters]),
@@ -219,7 +223,19 @@ def writes(kind: str, effects: Effects) -> Iterator[tuple[str, list[Any]]]:
     )
     for statement, rows in entries:
         if rows:
-            yield statement, [kind, *(list(column) for column in zip(*rows, strict=True))]
+            yield statement, [kind, *columns(rows)]
+
+
+def outs(effects: Effects) -> tuple[Rows, Rows]:
+    """The rows of lanes on which nothing was told before, and of those whose old head is compared."""
+    fresh = [(n, *lane, *new) for (n, lane), (old, new) in effects.outs.items() if old is None]
+    known = [(n, *lane, *new, old) for (n, lane), (old, new) in effects.outs.items() if old is not None]
+    return fresh, known
+
+
+def columns(rows: Rows) -> list[list[Any]]:
+    """Rows as one array for each of their columns."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _directive(fact: Fact) -> tuple[str, str]:

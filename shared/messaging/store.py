@@ -94,6 +94,16 @@ class CursorMove(NamedTuple):
     new: int
 
 
+class OutMove(NamedTuple):
+    """A compare-and-set of how far an actor has told on one lane: `old` is the head of the chain that `new` goes on.
+
+    None where nothing was told there before. A proxy may hide that the database has gone back; the chain shows it.
+    """
+
+    old: bytes | None
+    new: Out
+
+
 class Change(NamedTuple):
     """One owner's state before and after a transaction; `shard` is the actor that wrote it first."""
 
@@ -226,7 +236,7 @@ class Effects:
     gaps: dict[tuple[int, Lane, Source], Gap | None] = field(default_factory=dict)
     clocks: dict[tuple[int, str], date] = field(default_factory=dict)
     directives: dict[tuple[int, str], Fact] = field(default_factory=dict)
-    outs: dict[tuple[int, Lane], Out] = field(default_factory=dict)
+    outs: dict[tuple[int, Lane], OutMove] = field(default_factory=dict)
     facts: list[StoredFacts] = field(default_factory=list)
     history: list[HistoryRow] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
@@ -246,14 +256,15 @@ class StoreUnavailableError(Exception):
 
 
 WENT_BACK = "the database has gone back in time"
+TOLD_OTHERWISE = "what was told on a lane does not end where this worker believes"
 
 
 class HeldError(StoreUnavailableError):
     """Another transaction holds what this one needs, and was not waited for."""
 
 
-class StaleCursorError(Exception):
-    """A read position is not where this actor thinks: somebody else has moved it. Acquire again."""
+class StaleStandingError(Exception):
+    """The store does not have an actor where this worker left it: somebody else has moved it. Acquire again."""
 
 
 class UnsavableError(Exception):
@@ -267,7 +278,7 @@ class Transaction(Protocol):
         """Lock the actors that still stand at these epochs, in order, and return their numbers."""
 
     async def move_cursors(self, moves: Sequence[CursorMove]) -> None:
-        """Compare and set. Raises StaleCursorError if any position is not the old one."""
+        """Compare and set. Raises StaleStandingError if any position is not the old one."""
 
     async def take_commands(self, numbers: Collection[int], limit: int) -> Sequence[Command]:
         """Return the oldest commands that wait for these actors."""
@@ -296,7 +307,7 @@ class Transaction(Protocol):
         """Write what differs, in its last state. Raises UnsavableError."""
 
     async def write(self, effects: Effects) -> None:
-        """Write all the rest."""
+        """Write all the rest. Raises StaleStandingError if any lane's chain does not end with the old head."""
 
     async def commit(self) -> None:
         """Make it durable. Raises StoreUnavailableError when the outcome is unknown."""

@@ -13,7 +13,7 @@ from shared.messaging.broker import Lane
 from shared.messaging.errands import Call
 from shared.messaging.frames import FramedFact, chained, frame
 from shared.messaging.partitioner import partition_of
-from shared.messaging.store import HistoryRow, Out, Source, Standing, StoredFacts
+from shared.messaging.store import HistoryRow, Out, OutMove, Source, Standing, StoredFacts
 from shared.service import SHARDS, ActorKind
 
 _data = msgspec.json.Encoder().encode
@@ -90,18 +90,19 @@ class Telling:
             data=told.data,
         )
 
-    def stored(self, source: Source, standings: Mapping[int, Standing]) -> list[tuple[StoredFacts, Out]]:
+    def stored(self, source: Source, standings: Mapping[int, Standing]) -> list[tuple[StoredFacts, OutMove]]:
         """Number and frame what was told, and move each lane's counter and hash chain on."""
         return [self._stored(source, standings[number], lane, facts) for (number, lane), facts in self.lanes.items()]
 
     @staticmethod
-    def _stored(source: Source, standing: Standing, lane: Lane, facts: list[FramedFact]) -> tuple[StoredFacts, Out]:
-        out = standing.outs.get(lane, Out())
+    def _stored(source: Source, standing: Standing, lane: Lane, facts: list[FramedFact]) -> tuple[StoredFacts, OutMove]:
+        known = standing.outs.get(lane)
+        out = known or Out()
         first, last = out.seq + 1, out.seq + len(facts)
         body = frame(facts)
         head = chained(out.head, f"{source}/{standing.number}", lane, first, body)
         stored = StoredFacts(standing.number, lane, standing.incarnation, first, last, body)
-        return stored, Out(last, out.acked, head)
+        return stored, OutMove(known and known.head, Out(last, out.acked, head))
 
 
 def _framed(event: Event[Any]) -> FramedFact:

@@ -27,6 +27,7 @@ from shared.messaging.store import (
     Effects,
     Gap,
     Operation,
+    OutMove,
     Source,
     Standing,
     Stop,
@@ -95,7 +96,7 @@ class Turn:
     async def run(self, standings: Mapping[int, Standing], batch: Batch, now: datetime) -> Turned:
         """Apply a batch and commit.
 
-        Raises FencedError, StaleCursorError, StoreUnavailableError, TryLater: in each case nothing was applied.
+        Raises FencedError, StaleStandingError, StoreUnavailableError, TryLater: in each case nothing was applied.
         """
         work = Work(standings, batch, now)
         condemned: dict[str, Condemned] = {}
@@ -175,13 +176,13 @@ class Turn:
 
     def _turned(self, work: Work, admitted: Admitted, deciding: Deciding, taken: tuple[int, int]) -> Turned:
         effects = deciding.effects
-        effects.outs |= work.batch.acknowledged
+        effects.outs |= {place: OutMove(out.head, out) for place, out in work.batch.acknowledged.items()}
         for number, admission in admitted.admissions.items():
             effects.marks |= {(number, *key): mark for key, mark in admission.marks.items()}
             effects.gaps |= {(number, *key): gap for key, gap in admission.gaps.items()}
-        for stored, out in deciding.telling.stored(self.source, work.standings):
+        for stored, moved in deciding.telling.stored(self.source, work.standings):
             effects.facts.append(stored)
-            effects.outs[stored.number, stored.lane] = out
+            effects.outs[stored.number, stored.lane] = moved
         effects.history = deciding.telling.history
         after = standings_after(work, admitted.moves, effects)
         counts = admitted.counts + deciding.counts

@@ -20,7 +20,7 @@ from shared.messaging.freshness import Freshness
 from shared.messaging.meter import Meter
 from shared.messaging.notices import Notices
 from shared.messaging.publisher import Publisher
-from shared.messaging.store import CursorMove, Out, Source, StaleCursorError, Standing, Store, StoreUnavailableError
+from shared.messaging.store import CursorMove, Out, Source, StaleStandingError, Standing, Store, StoreUnavailableError
 from shared.messaging.turn import Batch, FencedError, Turn, Turned
 from shared.service import SHARDS, TryLater
 
@@ -32,7 +32,7 @@ ASK_AGAIN_AFTER = 5.0
 UNREPAIRED_AFTER = 60.0
 """Seconds after which an open gap counts as unrepaired."""
 
-LOST_TRACK = (StaleCursorError, StoreUnavailableError)
+LOST_TRACK = (StaleStandingError, StoreUnavailableError)
 
 
 class Worker:
@@ -174,7 +174,7 @@ class Worker:
         `settle` writes down what was acknowledged even if there is nothing else to write. Due work waits while enough
         errands are in hand: what it asks for would lapse before its turn came.
 
-        Raises StoreUnavailableError, StaleCursorError (after which all standings are dropped) and TryLater (after
+        Raises StoreUnavailableError, StaleStandingError (after which all standings are dropped) and TryLater (after
         which the same records will be read again).
         """
         apart = self.in_step and (records or commands or due)

@@ -18,8 +18,9 @@ from shared.messaging.store import (
     Mark,
     Operation,
     Out,
+    OutMove,
     Quarantined,
-    StaleCursorError,
+    StaleStandingError,
     Stop,
     Store,
     StoredFacts,
@@ -112,7 +113,7 @@ async def test_cursors_are_set_first_and_then_moved(store: Store) -> None:
 )
 async def test_a_stale_cursor_is_refused_with_all_that_came_with_it(store: Store, stale: CursorMove) -> None:
     await move(store, CursorMove(3, IN, None, 10), CursorMove(3, OTHER_IN, None, 1))
-    with pytest.raises(StaleCursorError):
+    with pytest.raises(StaleStandingError):
         await move(store, CursorMove(3, OTHER_IN, 1, 2), stale)
     assert (await store.acquire(3, "one")).cursors == {IN: 10, OTHER_IN: 1}
 
@@ -123,7 +124,7 @@ async def test_what_an_actor_knows_comes_back_when_it_is_acquired(store: Store) 
         marks={(3, IN, "a/lane/1"): Mark(1, 5), (4, IN, "a/lane/1"): Mark(2, 9), (3, OTHER_IN, "a/lane/1"): Mark(1, 1)},
         gaps={(3, IN, "b/lane/2"): Gap(1, 6, 8)},
         clocks={(3, "bank"): TODAY, (4, "bank"): date(2031, 1, 1)},
-        outs={(3, OUT): Out(12, 7, b"\x00head")},
+        outs={(3, OUT): OutMove(None, Out(12, 7, b"\x00head"))},
     )
     await write(store, effects)
     found = await store.acquire(3, "two")
@@ -138,14 +139,14 @@ async def test_what_an_actor_knows_is_replaced_and_gaps_are_closed(store: Store)
         marks={(3, IN, "a/lane/1"): Mark(1, 5)},
         gaps={(3, IN, "a/lane/1"): Gap(1, 6, 8), (3, IN, "b/lane/2"): Gap(1, 1, 2)},
         clocks={(3, "bank"): TODAY},
-        outs={(3, OUT): Out(1, 0, b"a")},
+        outs={(3, OUT): OutMove(None, Out(1, 0, b"a"))},
     )
     await write(store, first)
     later = Effects(
         marks={(3, IN, "a/lane/1"): Mark(2, 1)},
         gaps={(3, IN, "a/lane/1"): None, (3, IN, "b/lane/2"): Gap(2, 3, 9)},
         clocks={(3, "bank"): date(2031, 5, 7)},
-        outs={(3, OUT): Out(4, 1, b"b")},
+        outs={(3, OUT): OutMove(b"a", Out(4, 1, b"b"))},
     )
     await write(store, later)
     found = await store.acquire(3, "one")
@@ -176,9 +177,17 @@ def told(seq_from: int, seq_to: int, *, lane: Lane = OUT, incarnation: int = 1) 
     return StoredFacts(3, lane, incarnation, seq_from, seq_to, f"{lane.topic} {incarnation} {seq_from}".encode())
 
 
+def head(seq: int) -> bytes:
+    return f"head {seq}".encode()
+
+
+def after(seq: int, out: Out) -> OutMove:
+    return OutMove(head(seq) if seq else None, out)
+
+
 async def tell(store: Store, *facts: StoredFacts, acked: int = 0) -> None:
     """Each with a head of its own, as a turn writes them."""
-    outs = {(3, each.lane): Out(each.seq_to, acked, f"head {each.seq_to}".encode()) for each in facts}
+    outs = {(3, each.lane): after(each.seq_from - 1, Out(each.seq_to, acked, head(each.seq_to))) for each in facts}
     await write(store, Effects(facts=list(facts), outs=outs))
 
 
@@ -192,9 +201,9 @@ async def test_what_is_not_acknowledged_comes_back_lane_by_lane_in_order(store: 
 async def test_what_is_acknowledged_stays_away_and_what_is_half_so_comes_whole(store: Store) -> None:
     for facts in (told(1, 2), told(3, 5), told(6, 6)):
         await tell(store, facts)
-    await write(store, Effects(outs={(3, OUT): Out(6, 4, b"")}))
+    await write(store, Effects(outs={(3, OUT): OutMove(b"head 6", Out(6, 4, b"head 6"))}))
     assert await store.unacknowledged(3) == [told(3, 5), told(6, 6)]
-    await write(store, Effects(outs={(3, OUT): Out(6, 6, b"")}))
+    await write(store, Effects(outs={(3, OUT): OutMove(b"head 6", Out(6, 6, b"head 6"))}))
     assert await store.unacknowledged(3) == []
 
 
@@ -209,7 +218,7 @@ async def test_a_lane_is_told_again_from_a_sequence_to_its_head(store: Store) ->
 
 async def test_a_new_incarnation_numbers_its_facts_apart(stores: Site, store: Store) -> None:
     await tell(store, told(1, 4))
-    await begin_anew(store, 7)
+    await begin_anew(store, 7, last=4)
     found = await store.acquire(3, "one")
     assert (found.incarnation, found.restored, found.outs) == (7, False, {OUT: Out(1, 0, b"head 1")})
     assert await store.unacknowledged(3) == [told(1, 1, incarnation=7)]
@@ -221,15 +230,41 @@ async def test_a_new_incarnation_numbers_its_facts_apart(stores: Site, store: St
 async def test_what_was_told_since_goes_on_into_later_incarnations(store: Store) -> None:
     await tell(store, told(1, 4))
     await tell(store, told(5, 5))
-    await begin_anew(store, 7)
+    await begin_anew(store, 7, last=5)
     assert await store.told_since(3, OUT, 1, 5) == [told(5, 5), told(1, 1, incarnation=7)]
     assert await store.told_since(3, OUT, 1, 6) == [told(1, 1, incarnation=7)]
     assert await store.told_since(3, OUT, 7, 2) == []
 
 
-async def begin_anew(store: Store, incarnation: int) -> None:
-    outs = {(3, OUT): Out(1, 0, b"head 1")}
+async def begin_anew(store: Store, incarnation: int, last: int) -> None:
+    outs = {(3, OUT): after(last, Out(1, 0, head(1)))}
     await write(store, Effects(renewed={3: incarnation}, facts=[told(1, 1, incarnation=incarnation)], outs=outs))
+
+
+@pytest.mark.parametrize(
+    "stale",
+    [
+        pytest.param(OutMove(b"another head", Out(5, 0, b"head 5")), id="as if another had been told last"),
+        pytest.param(OutMove(None, Out(5, 0, b"head 5")), id="as if nothing had been told before"),
+        pytest.param(OutMove(b"head 5", Out(5, 5, b"head 5")), id="more is acknowledged than was ever told"),
+    ],
+)
+async def test_what_does_not_go_on_from_what_was_told_is_refused_with_all_that_came_with_it(
+    store: Store, stale: OutMove
+) -> None:
+    await tell(store, told(1, 4))
+    clocks = {(3, "bank"): TODAY}
+    with pytest.raises(StaleStandingError):
+        await write(store, Effects(facts=[told(5, 5)], outs={(3, OUT): stale}, clocks=clocks))
+    found = await store.acquire(3, "two")
+    assert (found.outs, found.clocks) == ({OUT: Out(4, 0, b"head 4")}, {})
+    assert await store.unacknowledged(3) == [told(1, 4)]
+
+
+async def test_what_goes_on_from_a_lane_on_which_nothing_was_told_is_refused(store: Store) -> None:
+    with pytest.raises(StaleStandingError):
+        await write(store, Effects(outs={(3, OUT): OutMove(b"head 4", Out(5, 0, b"head 5"))}))
+    assert (await store.acquire(3, "two")).outs == {}
 
 
 # Transactions
@@ -288,7 +323,7 @@ def _of_everything() -> Effects:
         marks={(3, IN, "s/lane/1"): Mark(1, 1)},
         gaps={(3, IN, "t/lane/1"): Gap(1, 1, 2)},
         clocks={(3, "bank"): TODAY},
-        outs={(3, OUT): Out(1, 0, b"head")},
+        outs={(3, OUT): OutMove(None, Out(1, 0, b"head"))},
         facts=[told(1, 1)],
         history=[HistoryRow(3, "d1", "e", "t", 1, "a", "c", NOW, NOW, b"{}")],
         letters=[a_letter("l1")],

@@ -28,7 +28,7 @@ def test_each_lane_that_was_told_on_hears_first_how_far() -> None:
     [record] = records_of("toy/lane/3", stored)
     assert position_of(record.headers) == Position("toy/lane/3", stored.incarnation, 1)
     assert told_before(Record(OUT, 0, record.key, record.value, record.headers, NOW)) == Mark(4, 17)
-    [(place, out)] = effects.outs.items()
-    assert (place, out.seq, out.acked) == ((3, OUT), 1, 0)
+    [(place, (old, out))] = effects.outs.items()
+    assert (place, old, out.seq, out.acked) == ((3, OUT), b"head", 1, 0)
     assert out.head != b"head"
     assert effects.operations == [Operation(3, NOW, "worker-1", "renewed", "the database went back in time")]
