@@ -289,7 +289,7 @@ def _lose_tail(striking: Striking, step: Step) -> bool:
     lost = universe.log.lose(lane, universe.log.end(lane) - striking.chance.randint(1, 4))
     universe.world.say(f"the last {lost} records of {lane} are lost")
     _mangled(universe, lane, before)
-    universe.unseen |= {(lane, position.source) for r in before if (position := position_of(r.headers))}
+    universe.shortened.add(lane)
     return True
 
 

@@ -79,6 +79,7 @@ class Universe:
     copies, rewound: of databases that may go back in time, and those that have.
     mangled: lanes of which the log has lost something.
     unseen: sources of which a lane has lost the last, so that only their next word shows it.
+    shortened: lanes that have lost their end: who had read beyond it does not see what takes those places now.
     """
 
     world: World
@@ -92,6 +93,7 @@ class Universe:
     rewound: set[str] = field(default_factory=set)
     mangled: set[Lane] = field(default_factory=set)
     unseen: set[tuple[Lane, Source]] = field(default_factory=set)
+    shortened: set[Lane] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Have topics and empty databases."""
