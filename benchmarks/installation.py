@@ -30,7 +30,7 @@ from shared.messaging.broker_from_url import open_broker
 from shared.messaging.loop import actors_of
 from shared.messaging.table_access import anything_waits
 from shared.postgres import databases, migrate
-from shared.service import SHARDS, ActorKind
+from shared.service import SHARDS, ActorKind, Reach
 from shared.settings import SERVICES, Settings
 
 ROOT: Final = Path(__file__).parents[1]
@@ -40,9 +40,6 @@ OUTREACH_SPEED: Final = 30.0
 A_MOMENT: Final = timedelta(minutes=2)
 LOOK_EVERY: Final = 0.1
 AT_ONCE: Final = 5_000
-
-READS_ONE_LANE = {"publisher"}
-"""Kinds of actors that do not read all that is told: it hears of business dates, which every lane tells."""
 
 
 class NotDoneError(Exception):
@@ -211,7 +208,7 @@ class Installation:
         for service in reversed(SERVICES):
             heard |= {(service, *key): seq for *key, seq in await self.rows(service, _HEARD)}
             told |= {topic: told.get(topic, 0) + seq for topic, seq in await self.rows(service, _TOLD)}
-        for stop in (each for each in FLOW if each.actor not in READS_ONE_LANE):
+        for stop in (each for each in FLOW if each.reach is not Reach.FIRST_LANE):
             for topic in stop.reads:
                 expected = self.sent if topic == BANK else told.get(topic, 0)
                 found = heard.get((stop.service, stop.actor, topic), 0)

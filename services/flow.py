@@ -2,16 +2,19 @@
 
 from typing import NamedTuple
 
+from shared.service import Reach
+
 BANK = "core-banking.loan-events.v1"
 
 
 class Stop(NamedTuple):
-    """One kind of actor: the topics that it reads, in order, and the one that it tells on."""
+    """One kind of actor: the topics that it reads, in order, the one that it tells on, and how much one actor reads."""
 
     service: str
     actor: str
     reads: tuple[str, ...]
     tells: str
+    reach: Reach = Reach.OWN_LANE
 
 
 FLOW = (
@@ -24,14 +27,14 @@ FLOW = (
         ("segmentation.strategies", "intake.events", "outreach.events"),
         "segmentation.events",
     ),
-    Stop("segmentation", "publisher", ("intake.events",), "segmentation.strategies"),
+    Stop("segmentation", "publisher", ("intake.events",), "segmentation.strategies", Reach.FIRST_LANE),
     Stop(
         "outreach",
         "lane",
         ("intake.events", "intake.profiles", "segmentation.events", "legal.events", "outreach.allocations"),
         "outreach.events",
     ),
-    Stop("outreach", "allocator", ("outreach.events",), "outreach.allocations"),
+    Stop("outreach", "allocator", ("outreach.events",), "outreach.allocations", Reach.EVERY_LANE),
     Stop("legal", "lane", ("intake.events", "intake.profiles", "outreach.events"), "legal.events"),
     Stop("analytics", "lane", ("intake.events", "segmentation.events", "outreach.events", "legal.events"), ""),
 )

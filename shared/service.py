@@ -10,6 +10,7 @@ raises `Rejected` with the field and the reason; one that cannot accept it yet r
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -68,13 +69,25 @@ def _type_of(record: Record) -> str | None:
     return None
 
 
+class Reach(StrEnum):
+    """What of its inputs one actor reads.
+
+    own_lane: the partition of its number; there are as many actors as partitions. every_lane: all of them; there is one
+    actor. first_lane: the first, where the one actor needs only what every lane is told, such as the business date.
+    """
+
+    OWN_LANE = "own_lane"
+    EVERY_LANE = "every_lane"
+    FIRST_LANE = "first_lane"
+
+
 @dataclass(frozen=True, slots=True)
 class ActorKind:
     """One kind of actor of a service: who reads what, decides how, and writes where.
 
-    name: "lane" (32, by debtor), "ingress" (one per partition of the public topic), "allocator" or "publisher" (one).
-    inputs: topics in the order in which stepped mode drains them. A lane actor reads its own partition of each, an
-        ingress actor its own partition, an allocator all partitions, a publisher the first: enough to know the date.
+    name: under which its service keeps what it knows.
+    inputs: topics in the order in which stepped mode drains them.
+    reach: which partitions of its inputs one actor reads, and so how many actors there are.
     output: the topic that it tells on, "" for none. Lane actors write their own partition; others route by debtor.
     handlers: by type of payload or of due row. Types that are not listed are skipped.
     on_lane: for events without an owner (business dates, say): `(event, now) -> facts`, pure, without state. A fact
@@ -99,6 +112,7 @@ class ActorKind:
     output: str
     layout: Layout
     handlers: Mapping[type, Handler]
+    reach: Reach = Reach.OWN_LANE
     on_lane: Mapping[type, LaneHandler] = field(default_factory=dict)
     directives: Mapping[type, Callable[[Any], str]] = field(default_factory=dict)
     commands: Mapping[str, type] = field(default_factory=dict)
@@ -121,7 +135,11 @@ class ActorKind:
     @property
     def is_alone(self) -> bool:
         """Whether there is one actor of this kind, and not one per lane."""
-        return self.name in {"allocator", "publisher"}
+        return self.reach is not Reach.OWN_LANE
+
+    def partitions(self, number: int) -> Sequence[int]:
+        """Which partitions of each input an actor reads."""
+        return range(SHARDS) if self.reach is Reach.EVERY_LANE else (number,)
 
 
 class Watch(Protocol):

@@ -51,7 +51,7 @@ from shared import profiles
 from shared.clock import SystemClock
 from shared.contracts import intake, legal, outreach, quarantine, segmentation
 from shared.contracts.envelope import Event
-from shared.service import ActorKind, Errand, Handler, Service
+from shared.service import ActorKind, Errand, Handler, Reach, Service
 from shared.settings import SANDBOX, Settings, SettingsError
 
 COMMANDS: Mapping[str, type] = {
@@ -221,6 +221,7 @@ def _allocator(crews: Field) -> ActorKind:
     return ActorKind(
         name="allocator",
         inputs=(outreach.TOPIC,),
+        reach=Reach.EVERY_LANE,
         output=outreach.ALLOCATIONS,
         layout=BOOKS,
         handlers={

@@ -14,7 +14,7 @@ from services.segmentation.publishing.store import LAYOUT as REGISTER
 from services.segmentation.store import LAYOUT, ReviewDue, StageDue
 from services.segmentation.strategies import load_playbook
 from shared.contracts import intake, outreach, segmentation
-from shared.service import ActorKind, Service
+from shared.service import ActorKind, Reach, Service
 from shared.settings import Settings
 
 
@@ -66,6 +66,7 @@ def _publisher(publisher: Publisher) -> ActorKind:
     return ActorKind(
         name="publisher",
         inputs=(intake.TOPIC,),
+        reach=Reach.FIRST_LANE,
         output=segmentation.STRATEGIES,
         layout=REGISTER,
         handlers={

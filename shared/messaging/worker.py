@@ -22,7 +22,7 @@ from shared.messaging.notices import Notices
 from shared.messaging.publisher import Publisher
 from shared.messaging.store import CursorMove, Out, Source, StaleStandingError, Standing, Store, StoreUnavailableError
 from shared.messaging.turn import Batch, FencedError, Turn, Turned
-from shared.service import SHARDS, TryLater
+from shared.service import TryLater
 
 log = structlog.get_logger(__name__)
 
@@ -119,9 +119,7 @@ class Worker:
 
     def lanes(self, number: int) -> list[Lane]:
         """What one actor reads, in the order in which stepped mode drains it."""
-        everything = self.kind.name == "allocator"
-        partitions = range(SHARDS) if everything else (number,)
-        inputs = [Lane(topic, partition) for topic in self.kind.inputs for partition in partitions]
+        inputs = [Lane(topic, each) for topic in self.kind.inputs for each in self.kind.partitions(number)]
         return [*inputs, control_lane(self.kind.output, number)] if self.kind.output else inputs
 
     def readers(self, lane: Lane) -> list[int]:

@@ -40,7 +40,9 @@ TOLD_BY_OTHERS: Mapping[type, str] = {
 
 def stops(services: Iterable[Service]) -> tuple[Stop, ...]:
     return tuple(
-        Stop(service.name, kind.name, kind.inputs, kind.output) for service in services for kind in service.actors
+        Stop(service.name, kind.name, kind.inputs, kind.output, kind.reach)
+        for service in services
+        for kind in service.actors
     )
 
 

@@ -1,10 +1,10 @@
 """What must hold of a system at rest, as queries: each of them finds what contradicts it, and so is to find nothing."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.flow import BANK, FLOW
 from shared.messaging.broker import Broker, Lane
-from shared.service import SHARDS
+from shared.service import SHARDS, Reach
 from tests.e2e.owners import Owners, Rows
 
 SERVICES = ("intake", "segmentation", "outreach", "legal", "analytics")
@@ -163,33 +163,11 @@ async def unheard(owners: Owners) -> list[Any]:
         ):
             marks.setdefault(f"{service}/{kind}", {})[source, topic, partition] = seq
     wrong: list[Any] = []
-    for reader, topics in READERS.items():
-        heard = range(1) if reader in OF_THE_FIRST_LANE else range(SHARDS)
-        expected = {place: seq for place, seq in told.items() if place[1] in topics and place[2] in heard}
+    for stop in (each for each in FLOW if BANK not in each.reads):
+        reader, heard = f"{stop.service}/{stop.actor}", range(1 if stop.reach is Reach.FIRST_LANE else SHARDS)
+        expected = {place: seq for place, seq in told.items() if place[1] in stop.reads and place[2] in heard}
         wrong += [(reader, *each) for each in set(expected.items()) ^ set(marks.get(reader, {}).items())]
     return wrong
-
-
-READERS: Mapping[str, Sequence[str]] = {
-    "intake/lane": ("intake.ingress",),
-    "intake/profiles": ("intake.ingress",),
-    "segmentation/lane": ("segmentation.strategies", "intake.events", "outreach.events"),
-    "segmentation/publisher": ("intake.events",),
-    "outreach/lane": (
-        "intake.events",
-        "intake.profiles",
-        "segmentation.events",
-        "legal.events",
-        "outreach.allocations",
-    ),
-    "outreach/allocator": ("outreach.events",),
-    "legal/lane": ("intake.events", "intake.profiles", "outreach.events"),
-    "analytics/lane": ("intake.events", "segmentation.events", "outreach.events", "legal.events"),
-}
-
-
-OF_THE_FIRST_LANE = ("segmentation/publisher",)
-"""Who needs business dates alone, which every lane tells."""
 
 
 async def stale(owners: Owners) -> list[Any]:

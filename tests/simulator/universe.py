@@ -17,7 +17,7 @@ from shared.messaging.memory_store import MemoryTransaction
 from shared.messaging.meter import Meter
 from shared.messaging.store import Mark, Source, Standing
 from shared.messaging.turn import Turned
-from shared.service import SHARDS, ActorKind, Service
+from shared.service import ActorKind, Service
 from shared.settings import SANDBOX, Settings
 from tests.simulator.gateway import SIGNER, Provider, SimulatedGateway
 from tests.simulator.parts import LEASE, Database, Process, SimulatedBroker, SimulatedLeases, SimulatedStore, WatchedLog
@@ -165,8 +165,7 @@ class Universe:
 
     def inputs(self, kind: ActorKind, number: int) -> Iterable[Lane]:
         """What one actor reads, of which something can come."""
-        partitions = range(SHARDS) if kind.name == "allocator" else (number,)
-        return [Lane(topic, partition) for topic in kind.inputs for partition in partitions]
+        return [Lane(topic, partition) for topic in kind.inputs for partition in kind.partitions(number)]
 
     def unrest(self) -> str:
         """What is left to be done, empty where nothing is."""

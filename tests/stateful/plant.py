@@ -177,9 +177,10 @@ class Plant:
 
     def numbers(self, kind: str) -> Sequence[int]:
         """The actors of a kind that matter."""
-        return {"ingress": range(PARTITIONS), "allocator": range(1), "publisher": range(1)}.get(
-            kind.split("/")[1], self.lanes
-        )
+        declared = self.kinds()[kind][1]
+        if declared.is_edge:
+            return range(PARTITIONS)
+        return range(1) if declared.is_alone else self.lanes
 
     def _hand(self, name: str) -> Hand:
         self._workers += 1

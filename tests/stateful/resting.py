@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from services.flow import FLOW
 from shared.contracts import catalogue
 from shared.messaging.broker import Lane
 from shared.messaging.frames import unpack_record
 from shared.messaging.sequence import Position, position_of
 from shared.service import SHARDS
-from tests.e2e.invariants import READERS, broken
+from tests.e2e.invariants import broken
 from tests.e2e.owners import Rows
 from tests.stateful.model import LOANS, Expected, Model, Paid, as_text
 from tests.stateful.plant import ALL, Plant
@@ -106,7 +107,7 @@ async def _discarded(plant: Plant) -> Counter[bytes]:
 
 async def _log_is_dense(plant: Plant) -> None:
     """On each lane the first occurrences of a source are 1, 2, 3, …; a number is never told with other content."""
-    topics = sorted({topic for heard in READERS.values() for topic in heard})
+    topics = sorted({stop.tells for stop in FLOW if stop.tells})
     reader = await plant.log.reader()
     await reader.assign({Lane(topic, number): 0 for topic in topics for number in range(SHARDS)})
     seen: dict[tuple[Lane, str], list[Any]] = {}

@@ -12,7 +12,7 @@ from shared.messaging.postgres_store import PostgresStore
 from shared.messaging.reading import Reading
 from shared.messaging.store import StoreUnavailableError
 from shared.messaging.worker import Worker
-from shared.service import SHARDS
+from shared.service import SHARDS, Reach
 from tests.integration.runtime.faults import Commit, FaultyStore, Frozen, SlowStore, commit_lost, reply_lost
 from tests.integration.runtime.rig import Rig, eventually
 from tests.unit.messaging.toy import OUT
@@ -169,7 +169,7 @@ async def test_a_worker_that_takes_long_to_take_its_actors_keeps_its_lease(rig: 
 
 
 async def test_a_worker_beside_the_holder_of_the_only_actor_is_ready(rig: Rig) -> None:
-    only = replace(rig.first.kind, name="allocator")
+    only = replace(rig.first.kind, name="allocator", reach=Reach.EVERY_LANE)
     holder, other = (
         rig.worker(rig.first, name, kind=only, store=PostgresStore(rig.first.dsn, only.name))
         for name in ("holder", "other")

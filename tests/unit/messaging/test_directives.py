@@ -10,7 +10,7 @@ from shared.contracts.outreach import HoldReleased
 from shared.messaging.loop import actors_of
 from shared.messaging.memory_database import MemoryDatabase
 from shared.messaging.store import StoreUnavailableError
-from shared.service import ActorKind, Decision
+from shared.service import ActorKind, Decision, Reach
 from tests.unit.messaging.toy import KIND, Added, Bench, Counter, Greeted
 
 
@@ -95,8 +95,8 @@ async def test_a_backup_keeps_what_the_lane_went_by_then(bench: Bench) -> None:
     assert heir.facts()[-1] == ("d1", "1 by h: hello")
 
 
-@pytest.mark.parametrize(("name", "count"), [("lane", 32), ("allocator", 1), ("publisher", 1)])
-async def test_a_publisher_is_alone_as_an_allocator_is(name: str, count: int) -> None:
-    kind = replace(KIND, name=name)
+@pytest.mark.parametrize(("reach", "count"), [(Reach.OWN_LANE, 32), (Reach.EVERY_LANE, 1), (Reach.FIRST_LANE, 1)])
+async def test_who_reads_more_or_less_than_a_lane_of_its_own_is_alone(reach: Reach, count: int) -> None:
+    kind = replace(KIND, reach=reach)
     broker: Any = None  # nobody is asked: only an edge has as many actors as a topic has partitions
     assert await actors_of(kind, broker) == count
