@@ -57,13 +57,18 @@ class Event(msgspec.Struct, Generic[FactT], frozen=True, kw_only=True, gc=False)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A payload that a handler wants told; what is left empty is taken from the event that caused it."""
+    """A payload that a handler wants told; what is left empty is taken from the event that caused it.
+
+    cause: the id of the event that it follows from, where that is one that had waited for the one that is applied: it
+        gets the id that it would have had without waiting, so that no two facts share one whoever made them wait.
+    """
 
     data: Fact
     case_version: int = 0
     debtor_id: str | None = None
     lender_id: str | None = None
     occurred_at: datetime | None = None
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)

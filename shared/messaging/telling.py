@@ -1,5 +1,6 @@
 """From what handlers return to numbered, framed facts on output lanes."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,8 +46,11 @@ class Telling:
     def wrap(self, number: int, cause: Event[Any], told: Iterable[Told]) -> list["Wrapped"]:
         """Put what a handler returned into envelopes and bytes; nothing is told yet. Raises what cannot be encoded."""
         wrapped: list[Wrapped] = []
-        for ordinal, each in enumerate(told):
-            wrapped += self._wrap(number, cause, each, ordinal)
+        ordinals: Counter[str] = Counter()
+        for each in told:
+            of = each.cause or cause.id
+            wrapped += self._wrap(number, cause, each, ordinals[of])
+            ordinals[of] += 1
         return wrapped
 
     def put(self, wrapped: Iterable["Wrapped"]) -> list[Event[Any]]:
@@ -65,7 +69,7 @@ class Telling:
         debtor_id = cause.debtor_id if told.debtor_id is None else told.debtor_id
         if not debtor_id and self.kind.name != "lane":
             return self._for_every_lane(number, cause, told, ordinal)
-        event = self._envelope(cause, told, debtor_id, derived_id(cause.id, ordinal))
+        event = self._envelope(cause, told, debtor_id, derived_id(told.cause or cause.id, ordinal))
         partition = number if self.kind.name == "lane" else partition_of(debtor_id, SHARDS)
         return [Wrapped(number, partition, event, _framed(event))]
 
@@ -83,7 +87,7 @@ class Telling:
             debtor_id=debtor_id,
             case_version=told.case_version,
             actor=cause.actor,
-            caused_by=cause.id,
+            caused_by=told.cause or cause.id,
             occurred_at=told.occurred_at or cause.occurred_at,
             recorded_at=self.now,
             trace=cause.trace or f"00-{cause.id:0>32.32}-{cause.id:0>16.16}-01",

@@ -64,7 +64,7 @@ def find_debtor(loan: LoanEntry, event: Event[OfLoan], now: Moment) -> Decision:
             "the loan belongs to another party", field="party_id", owner=owner, lender_id=event.lender_id
         ) from None
     debtor_id = found.entry.debtor_id if found.entry else ""
-    told = [_told(_restored(waiting), debtor_id, event, waiting.occurred_at) for waiting in in_order(loan)]
+    told = [_told(_restored(each), debtor_id, event, each.occurred_at, each.event_id) for each in in_order(loan)]
     return found, [*told, _told(event.data, debtor_id, event, event.occurred_at)]
 
 
@@ -83,8 +83,9 @@ def _restored(waiting: ParkedEvent) -> Any:
     return msgspec.convert(waiting.payload, catalogue.fact_type(waiting.type))
 
 
-def _told(data: Any, debtor_id: str, event: Event[Any], occurred_at: datetime) -> Told:
-    return Told(_ON_LANE[type(data)](data), debtor_id=debtor_id, lender_id=event.lender_id, occurred_at=occurred_at)
+def _told(data: Any, debtor_id: str, event: Event[Any], occurred_at: datetime, cause: str = "") -> Told:
+    fact = _ON_LANE[type(data)](data)
+    return Told(fact, debtor_id=debtor_id, lender_id=event.lender_id, occurred_at=occurred_at, cause=cause)
 
 
 def give_up_waiting(_loan: LoanEntry, event: Event[Expiry], _now: Moment) -> Decision:

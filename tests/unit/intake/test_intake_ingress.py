@@ -9,18 +9,22 @@ import pytest
 from services.intake.ingress.domain import MOST_WAITING, LoanEntry
 from services.intake.ingress.handlers import HANDLERS, ON_LANE, owner_of
 from services.intake.ingress.store import LAYOUT
+from services.intake.service import declare
 from shared.contracts import catalogue
 from shared.contracts.core_banking import BusinessDateAdvanced, OfLoan, PaymentPosted
-from shared.contracts.envelope import Event, Moment
+from shared.contracts.envelope import Event, Moment, derived_id
 from shared.contracts.ingress import ProfileReceived
 from shared.messaging.rows import row_of, values
+from shared.messaging.telling import Telling
 from shared.service import Rejected
+from shared.settings import Settings
 from tests.unit.intake.play import instalment, payment, sealed_profile, snapshot
 
 NOW = Moment(datetime(2024, 3, 5, tzinfo=UTC), date(2024, 3, 5))
 ANNA, BRUNO = "a" * 32, "b" * 32
 EMPTY: LoanEntry = LAYOUT.empty("demo-bank/loan-1")
 OVERDUE = snapshot("2024-03-05", instalment("2024-03-01", 500, fee=3)).loan
+INGRESS = next(kind for kind in declare(Settings.demo()).actors if kind.is_edge)
 PAID = payment("2024-03-06T07:08:09.123456", 500, settled_due_on=date(2024, 3, 1)).payment
 
 
@@ -65,6 +69,19 @@ def test_events_of_an_unknown_loan_wait_and_come_first_in_their_order() -> None:
     assert {each.debtor_id for each in told} == {ANNA}
     assert loan.parked == {}
     assert loan.expiry is None
+
+
+def test_what_has_waited_is_told_by_its_own_name_whatever_has_made_the_loan_known() -> None:
+    names: list[list[str]] = []
+    for waiting in (["w1"], ["w2", "w1"], []):
+        loan = EMPTY
+        for each in waiting:
+            loan, _ = hear(loan, msgspec.structs.replace(PAID, payment_id=each), each)
+        _, told = hear(loan, OVERDUE, "m", ANNA)
+        wrapped = Telling(INGRESS, NOW.instant).wrap(0, event(OVERDUE, "m", ANNA), told)
+        assert [each.event.caused_by for each in wrapped] == [*waiting, "m"]
+        names.append([each.event.id for each in wrapped])
+    assert names == [[derived_id(each, 0) for each in (*waiting, "m")] for waiting in (["w1"], ["w2", "w1"], [])]
 
 
 def test_an_event_sent_twice_waits_once() -> None:
