@@ -25,6 +25,7 @@ PAIRS: Mapping[tuple[str, str], float] = {
     ("begin", "fence"): 1,
     ("fence", "move_cursors"): 1,
     ("fence", "take_commands"): 1,
+    ("fence", "quarantines"): 6,
     ("fence", "write"): 1,
     ("move_cursors", "take_commands"): 3,
     ("move_cursors", "quarantines"): 1,
@@ -357,8 +358,8 @@ FAULTS: tuple[Fault, ...] = (
 )
 """Those between two statements come on top, and are drawn more often together."""
 
-WEIGHTS = tuple(2 if "gateway" in each.name or "look-up" in each.name else 1 for each in FAULTS)
-"""How likely each is: contacts are rarer than other steps, and some of their faults find none to befall."""
+WEIGHTS = tuple(6 if "look-up" in each.name else 2 if "gateway" in each.name else 1 for each in FAULTS)
+"""How likely each is: contacts are rarer than other steps, look-ups rarer still; some faults find none to befall."""
 
 INSIDE: tuple[Fault, ...] = tuple(
     Fault(f"killed between {last} and {place}", "2", _between(last, place), _kill_before, 3) for last, place in PAIRS
