@@ -1,0 +1,103 @@
+"""What outreach tells of placements: cases that an agency works, from the offer to the recall, and what was paid."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+
+from shared.contracts.envelope import CurrencyCode, Fact, Identifier, MinorUnits
+
+
+class PlacementEnd(StrEnum):
+    """Why an agency works a case no more."""
+
+    DECLINED = "declined"
+    PAID = "paid"
+    CLOSED = "closed"
+    TIME_IS_UP = "time_is_up"
+    RECALLED = "recalled"
+    HANDED_BACK = "handed_back"
+    CONTRACT_ENDED = "contract_ended"
+
+
+class OfPlacement(Fact, frozen=True, kw_only=True, gc=False):
+    """A fact about one placement, which is of one debtor's case and with one agency."""
+
+    placement_id: str
+    agency_id: Identifier
+
+
+class PlacementOffered(OfPlacement, frozen=True, kw_only=True, gc=False):
+    """A case is offered to an agency; `tier` counts from 1, the agencies that have had it before included.
+
+    amount: what is past due. ends_on: the last day on which the agency may work it.
+    """
+
+    amount: MinorUnits
+    currency: CurrencyCode
+    tier: int
+    offered_on: date
+    ends_on: date
+
+
+class PlacementAccepted(OfPlacement, frozen=True, kw_only=True, gc=False):
+    """The agency works the case from now on."""
+
+
+class PlacementRecallAsked(OfPlacement, frozen=True, kw_only=True, gc=False):
+    """The lender wants the case back; until `objections_until` the agency may say why it should keep it."""
+
+    reason: str
+    objections_until: date
+
+
+class PlacementRecallObjected(OfPlacement, frozen=True, kw_only=True, gc=False):
+    """The agency has said why it should keep the case; the lender decides."""
+
+    reason: str
+
+
+class PlacementRecallWithdrawn(OfPlacement, frozen=True, kw_only=True, gc=False):
+    """The agency keeps the case."""
+
+    reason: str
+
+
+class PlacementEnded(OfPlacement, frozen=True, kw_only=True, gc=False):
+    """The agency is to stop at once; what it had permits for was taken back in the same transaction."""
+
+    end: PlacementEnd
+    reason: str
+
+
+class PlacementPaid(OfPlacement, frozen=True, kw_only=True, gc=False):
+    """Money came in for a case while an agency worked it; `commission_ppm` is its share, in millionths."""
+
+    payment_id: str
+    loan_id: str
+    amount: MinorUnits
+    currency: CurrencyCode
+    posted_at: datetime
+    commission_ppm: int
+
+
+class PlacementPaymentReversed(OfPlacement, frozen=True, kw_only=True, gc=False):
+    """A payment that had counted for an agency was taken back, and its commission with it."""
+
+    payment_id: str
+    loan_id: str
+    amount: MinorUnits
+    currency: CurrencyCode
+    reversed_at: datetime
+    commission_ppm: int
+
+
+FACTS: Mapping[str, type[Fact]] = {
+    "outreach.placement-offered.v1": PlacementOffered,
+    "outreach.placement-accepted.v1": PlacementAccepted,
+    "outreach.placement-recall-asked.v1": PlacementRecallAsked,
+    "outreach.placement-recall-objected.v1": PlacementRecallObjected,
+    "outreach.placement-recall-withdrawn.v1": PlacementRecallWithdrawn,
+    "outreach.placement-ended.v1": PlacementEnded,
+    "outreach.placement-paid.v1": PlacementPaid,
+    "outreach.placement-payment-reversed.v1": PlacementPaymentReversed,
+}
