@@ -79,7 +79,8 @@ class MemoryStore:
 
     async def has_work(self, layout: Layout, numbers: Collection[int], now: datetime) -> bool:
         """Look as a transaction would."""
-        if any(self._database.standings[self._kind, number].restored for number in numbers):
+        known = (self._database.standings.get((self._kind, number)) for number in numbers)
+        if any(standing.restored for standing in known if standing is not None):
             raise StoreUnavailableError(WENT_BACK)
         return MemoryTransaction(self._database, self._kind).waits(layout, numbers, now)
 
