@@ -19,9 +19,11 @@ from shared.messaging.store import HeldError
 PATIENCE = 25
 """How often a step that is held up by another transaction is tried before it is given up, as a lock time-out does."""
 
-LONGEST = 900.0
-MOST = 30_000
-"""Virtual seconds and steps after which a schedule that is not at rest counts as stuck."""
+LONGEST = 3_600.0
+MOST = 60_000
+"""Virtual seconds and steps after which a schedule that is not at rest counts as stuck: a provider whose word is lost
+again and again is asked again after ever longer, for an hour in all.
+"""
 
 
 class Stuck(Exception):  # noqa: N818  # the name says what has become of the schedule
