@@ -51,7 +51,7 @@ FULL = Plan(
     kills=4,
     latency_seconds=60.0,
     verdicts=20_000,
-    due_contacts=1_100_000,
+    due_contacts=1_170_000,
     pace=2_000,
     scaling=(10_000, 100_000, 1_000_000),
 )
