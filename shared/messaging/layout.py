@@ -18,6 +18,7 @@ Handlers never mutate: they return a new state, made with `dataclasses.replace` 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 from shared.contracts.envelope import Event
@@ -53,16 +54,13 @@ class Table:
     settled: str | None = None
     amount: str = ""
     columns: tuple[str, ...] = field(init=False)
+    key_of: Callable[[Row], Key] = field(init=False, compare=False)
+    """A row's key below its owner: None, one value, or a tuple."""
 
     def __post_init__(self) -> None:
         """Take the columns from the row's fields."""
         object.__setattr__(self, "columns", tuple(f.name for f in dataclasses.fields(self.row)))
-
-    def key_of(self, row: Row) -> Key:
-        """A row's key below its owner: None, one value, or a tuple."""
-        if not self.key:
-            return None
-        return getattr(row, self.key[0]) if len(self.key) == 1 else tuple(getattr(row, name) for name in self.key)
+        object.__setattr__(self, "key_of", attrgetter(*self.key) if self.key else lambda _row: None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,8 +268,8 @@ class MemoryTransaction:
     async def save(self, layout: Layout, changes: Sequence[Change]) -> None:
         """Check what a database would refuse, and keep the differences."""
         self._alive()
-        for name, table in layout.tables.items():
-            found = differences(layout, name, changes)
+        for name, found in differences(layout, changes).items():
+            table = layout.tables[name]
             inserts = [(shard, owner, stored_as(table, row)) for shard, owner, row in found.inserts]
             if table.use == "journal":
                 self._writes.append(self._journal(table, inserts))

@@ -34,7 +34,7 @@ from shared.messaging.store import (
     StoredFacts,
     StoreUnavailableError,
 )
-from shared.messaging.table_access import anything_waits, claim_due, load_rows, save_table
+from shared.messaging.table_access import anything_waits, claim_due, load_rows, save_tables
 from shared.postgres.failures import DRIVER_ERRORS
 
 SESSION = {
@@ -219,8 +219,7 @@ class PostgresTransaction:
     async def save(self, layout: Layout, changes: Sequence[Change]) -> None:
         """Write table by table what differs, sorted by key."""
         async with self._line.sorted():
-            for name in layout.tables:
-                await save_table(self._connection, layout, name, changes)
+            await save_tables(self._connection, layout, changes)
 
     async def write(self, effects: Effects) -> None:
         """Compare and set the ends of what was told, then write each kind of effect with one statement."""

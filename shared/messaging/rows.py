@@ -4,6 +4,7 @@ import dataclasses
 import re
 import types
 import typing
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
@@ -78,12 +79,17 @@ def holds_nul(text: str) -> bool:
     return "\\u0000" in text and _NUL.search(text) is not None
 
 
+def taking(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """A function from an object to these of its attributes."""
+    return attrgetter(*names) if len(names) > 1 else lambda of: (getattr(of, names[0]),)
+
+
 @cache
 def writer_of(table: Table) -> Callable[[Row], tuple[Any, ...]]:
     """A function from a row to its column values. It raises UnsavableError for what cannot be written as JSON."""
     columns = columns_of(table)
     turned = [(place, column.write) for place, column in enumerate(columns) if column.write is not None]
-    take = attrgetter(*table.columns) if len(columns) > 1 else lambda row: (getattr(row, table.columns[0]),)
+    take = taking(table.columns)
     if not turned:
         return take
 
@@ -133,15 +139,23 @@ class Differences:
     deletes: list[tuple[str, Key]] = dataclasses.field(default_factory=list)
 
 
-def differences(layout: Layout, name: str, changes: Sequence[Change]) -> Differences:
-    """Compare states before and after, for one field; a journal or tally has inserts only."""
-    found = Differences()
-    if layout.tables[name].use != "rows":
-        for change in changes:
-            found.inserts += [(change.shard, change.owner, row) for row in getattr(change.after, name)]
-        return found
+def differences(layout: Layout, changes: Sequence[Change]) -> dict[str, Differences]:
+    """Compare states before and after: what it means for each table that differs; journals and tallies only grow."""
+    names, take = tuple(layout.tables), taking(tuple(layout.tables))
+    differing: dict[str, list[Change]] = {name: [] for name in names}
     for change in changes:
-        if getattr(change.before, name) is not getattr(change.after, name):
+        for name, before, after in zip(names, take(change.before), take(change.after), strict=True):
+            if before is not after:
+                differing[name].append(change)
+    return {name: _differences(layout, name, some) for name, some in differing.items() if some}
+
+
+def _differences(layout: Layout, name: str, changes: Sequence[Change]) -> Differences:
+    found = Differences()
+    for change in changes:
+        if layout.tables[name].use != "rows":
+            found.inserts += [(change.shard, change.owner, row) for row in getattr(change.after, name)]
+        else:
             _compare(found, change, layout.rows(change.before, name), layout.rows(change.after, name))
     return found
 
@@ -158,14 +172,15 @@ def _compare(found: Differences, change: Change, before: Mapping[Key, Row], afte
 
 def tally(table: Table, inserts: Sequence[tuple[int, str, Row]]) -> dict[tuple[int, Key], Row]:
     """Sum a turn's tally rows by shard and key; sums of zero are left out."""
-    sums: dict[tuple[int, Key], Row] = {}
+    key_of, amount_of = table.key_of, attrgetter(table.amount)
+    firsts: dict[tuple[int, Key], Row] = {}
+    sums: dict[tuple[int, Key], int] = defaultdict(int)
     for shard, _, row in inserts:
-        place = (shard, table.key_of(row))
-        known = sums.get(place)
-        amount = getattr(row, table.amount)
-        sums[place] = (
-            row
-            if known is None
-            else dataclasses.replace(known, **{table.amount: getattr(known, table.amount) + amount})
-        )
-    return {place: row for place, row in sums.items() if getattr(row, table.amount)}
+        place = (shard, key_of(row))
+        firsts.setdefault(place, row)
+        sums[place] += amount_of(row)
+    return {
+        place: row if amount_of(row) == total else dataclasses.replace(row, **{table.amount: total})
+        for (place, row), total in zip(firsts.items(), sums.values(), strict=True)
+        if total
+    }

@@ -70,10 +70,13 @@ def _select_named(owner: str, table: Table) -> str:
     )
 
 
-async def save_table(connection: Connection, layout: Layout, name: str, changes: Sequence[Change]) -> None:
-    """Write what differs in one table, in key order. Raises the driver's errors."""
-    table = layout.tables[name]
-    found = differences(layout, name, changes)
+async def save_tables(connection: Connection, layout: Layout, changes: Sequence[Change]) -> None:
+    """Write what differs, table by table in key order. Raises the driver's errors."""
+    for name, found in differences(layout, changes).items():
+        await _save_table(connection, layout, layout.tables[name], found)
+
+
+async def _save_table(connection: Connection, layout: Layout, table: Table, found: Differences) -> None:
     if table.use == "tally":
         await _add_up(connection, table, found)
         return

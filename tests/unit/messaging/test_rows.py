@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.messaging.layout import Layout, Table
-from shared.messaging.rows import columns_of, differences, holds_nul, tally
+from shared.messaging.rows import Differences, columns_of, differences, holds_nul, tally
 from shared.messaging.store import Change
 
 
@@ -94,7 +94,9 @@ DIFFERENCES: list[Any] = [
 
 @pytest.mark.parametrize(("name", "fields", "inserts", "updates", "deletes"), DIFFERENCES)
 def test_a_change_is_what_differs(name: str, fields: Any, inserts: Any, updates: Any, deletes: Any) -> None:
-    found = differences(LAYOUT, name, [Change(3, "d1", BEFORE, replace(BEFORE, **fields))])
+    every = differences(LAYOUT, [Change(3, "d1", BEFORE, replace(BEFORE, **fields))])
+    found = every.get(name, Differences())
+    assert every.keys() <= {name}
     assert (found.inserts, found.updates, found.deletes) == (inserts, updates, deletes)
 
 
