@@ -65,8 +65,8 @@ class Client:
 
     def jwk(self) -> dict[str, Any]:
         algorithm = jwt.get_algorithm_by_name(self.alg)
-        public = algorithm.to_jwk(self.key.public_key(), as_dict=True)
-        kept = {name: public[name] for name in ("kty", "crv", "x", "y") if name in public}
+        public: dict[str, Any] = algorithm.to_jwk(self.key.public_key(), as_dict=True)
+        kept: dict[str, Any] = {name: public[name] for name in ("kty", "crv", "x", "y") if name in public}
         return {"kid": self.kid, **kept}
 
     def assertion(

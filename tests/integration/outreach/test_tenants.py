@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import asyncpg
 import pytest
 from fastapi import APIRouter
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy import text
 
@@ -177,9 +178,10 @@ def routes_in(router: APIRouter) -> Iterator[APIRoute]:
             yield from routes_in(each.original_router)  # type: ignore[attr-defined]  # the framework's own, unnamed
 
 
-def flat(route: APIRoute) -> list[object]:
+def flat(route: APIRoute) -> list[Dependant]:
     """All that a route depends on, however deep."""
-    found, waiting = [], list(route.dependant.dependencies)
+    found: list[Dependant] = []
+    waiting = list(route.dependant.dependencies)
     while waiting:
         found.append(waiting.pop())
         waiting += found[-1].dependencies
