@@ -31,10 +31,18 @@ FLOW = (
     Stop(
         "outreach",
         "lane",
-        ("intake.events", "intake.profiles", "segmentation.events", "legal.events", "outreach.allocations"),
+        (
+            "outreach.agencies",
+            "intake.events",
+            "intake.profiles",
+            "segmentation.events",
+            "legal.events",
+            "outreach.allocations",
+        ),
         "outreach.events",
     ),
     Stop("outreach", "allocator", ("outreach.events",), "outreach.allocations", Reach.EVERY_LANE),
+    Stop("outreach", "register", ("intake.events",), "outreach.agencies", Reach.FIRST_LANE),
     Stop("legal", "lane", ("intake.events", "intake.profiles", "outreach.events"), "legal.events"),
     Stop("analytics", "lane", ("intake.events", "segmentation.events", "outreach.events", "legal.events"), ""),
 )

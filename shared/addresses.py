@@ -25,6 +25,16 @@ def is_postgres(url: str) -> bool:
         return False
 
 
+def is_web(url: str) -> bool:
+    """Whether this is the address of a page that nobody on the way can read or change."""
+    try:
+        parts = urlsplit(url)
+        plain = parts.scheme == "http" and is_loopback(parts.hostname or "")
+        return bool(parts.hostname) and (parts.scheme == "https" or plain) and not (parts.query or parts.fragment)
+    except ValueError:
+        return False
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine, seen from itself."""
     try:

@@ -21,6 +21,7 @@ from shared.contracts import catalogue
 from shared.contracts.envelope import Event, Moment, Told
 from shared.contracts.quarantine import Refusal, Resolution
 from shared.contracts.reading import UnreadableError, check_event, parsed
+from shared.http.auth import Machines
 from shared.messaging.broker import Record
 from shared.messaging.layout import Layout, State
 
@@ -157,10 +158,14 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service: its actors, its REST routes and its migrations, and what is watched beside them."""
+    """One service: its actors, its REST routes and its migrations, and what is watched beside them.
+
+    machines: who else than the callers of the settings is known by a token.
+    """
 
     name: str
     actors: tuple[ActorKind, ...]
     routes: Callable[[], APIRouter]
     migrations: Path
     watches: tuple[Watch, ...] = ()
+    machines: Machines | None = None

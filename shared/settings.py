@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 from zoneinfo import available_timezones
 
-from shared.addresses import is_host_and_port, is_loopback, is_overheard, is_postgres
+from shared.addresses import is_host_and_port, is_loopback, is_overheard, is_postgres, is_web
 from shared.carriers import Carriers, read_carriers, refuse_the_sandbox
 from shared.environment import Environment
 from shared.environment import SettingsError as SettingsError  # noqa: PLC0414  # told on to who reads settings
@@ -114,6 +114,7 @@ class Settings:
     unencrypted_lines: whether databases and brokers on other machines may be talked to in the open.
     requests_per_second: how often one caller may ask a process over REST in the long run.
     worker_port: where a process that serves no REST tells its health and its metrics; nowhere by default.
+    token_url: where agencies get their tokens, as they reach it from outside.
     """
 
     mode: Mode
@@ -139,6 +140,7 @@ class Settings:
     index_key: bytes = field(default=b"", repr=False)
     key_file: Path | None = None
     carriers: Carriers = field(default_factory=Carriers)
+    token_url: str = f"http://127.0.0.1:{PORTS['outreach']}/v1/oauth/token"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], services: Sequence[str] = SERVICES) -> "Settings":
@@ -168,6 +170,7 @@ class Settings:
             unencrypted_lines=read.one_of("FAIRDUE_UNENCRYPTED_LINES", Literal["allow", "refuse"], "refuse") == "allow",
             requests_per_second=read.number("FAIRDUE_REQUESTS_PER_SECOND", 200, 1, 100_000),
             worker_port=read.worker_port(),
+            token_url=read.token_url(),
         )
         _refuse_unsafe(settings, channels_told=bool(read.text("FAIRDUE_CHANNELS")))
         return settings
@@ -351,6 +354,13 @@ class _Reader(Environment):
     def worker_port(self) -> int | None:
         variable = "FAIRDUE_WORKER_PORT"
         return self.number(variable, 0, 1, 65535) if self.text(variable) else None
+
+    def token_url(self) -> str:
+        variable, port = "FAIRDUE_TOKEN_URL", self.number("FAIRDUE_PORT_OUTREACH", PORTS["outreach"], 0, 65535)
+        value = self.text(variable, f"http://127.0.0.1:{port}/v1/oauth/token")
+        if not is_web(value):
+            raise SettingsError(variable, "needs https://host/path, or http:// on this machine")
+        return value
 
     def dead_letters(self) -> DeadLetterLimit:
         usual = DeadLetterLimit()

@@ -22,5 +22,11 @@ REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
 SQL
 done
 
+# As whom outreach reads for an agency: no login, owns nothing, and sees one tenant's rows.
+psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres <<'SQL'
+CREATE ROLE fairdue_agency NOLOGIN NOSUPERUSER NOBYPASSRLS;
+GRANT fairdue_agency TO outreach WITH INHERIT FALSE, SET TRUE;
+SQL
+
 psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres \
   --command 'REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC'

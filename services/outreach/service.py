@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from services.outreach import api
+from services.outreach.agencies.access.machines import machines_of
+from services.outreach.agencies.register import handlers as register
+from services.outreach.agencies.register.store import LAYOUT as REGISTER
 from services.outreach.contacts.domain.judging import Rules
 from services.outreach.contacts.domain.rows import ContactDue
 from services.outreach.contacts.effects import Dispatcher, Heard, Way
@@ -49,7 +52,7 @@ from services.outreach.sending.providers import needs_sandbox, ways_of
 from services.outreach.work.commands import ClaimWork, ReleaseWork
 from shared import profiles
 from shared.clock import SystemClock
-from shared.contracts import intake, legal, outreach, quarantine, segmentation
+from shared.contracts import agencies, intake, legal, outreach, quarantine, segmentation
 from shared.contracts.envelope import Event
 from shared.service import ActorKind, Errand, Handler, Reach, Service
 from shared.settings import SANDBOX, Settings, SettingsError
@@ -66,6 +69,9 @@ COMMANDS: Mapping[str, type] = {
     "raise-matter": RaiseMatter,
     "resolve-matter": ResolveMatter,
 }
+
+HEARD = (agencies.TOPIC, intake.TOPIC, intake.PROFILES, segmentation.TOPIC, legal.TOPIC, outreach.ALLOCATIONS)
+"""What a lane reads; the register first, so that it knows how an agency stands before it decides about a case."""
 
 HELD_BY_OTHERS: Mapping[type, Handler] = {
     legal.HoldPlaced: holds.on_legal_hold,
@@ -95,12 +101,14 @@ def declare(settings: Settings) -> Service:
     practice = Practice(read_terms(zones), read_deadlines(zones))
     rules = rules_of(zones, {*settings.carriers.channels, *settings.worked_by_people, Channel.VISIT})
     lane = _lane(windows, House(rules, settings.dispatch, queues_of(settings), practice))
+    lane = _dispatching(lane, settings, zones) if settings.dispatch else lane
     return Service(
         name="outreach",
-        actors=(_dispatching(lane, settings, zones) if settings.dispatch else lane, _allocator(read_field())),
+        actors=(lane, _allocator(read_field()), _register()),
         routes=partial(api.routes, Signer(settings.personal_data_key), SystemClock(), lambda: settings.keys),
         migrations=Path(__file__).parent / "migrations",
         watches=_watches(settings, zones),
+        machines=machines_of(settings),
     )
 
 
@@ -157,7 +165,7 @@ def _lane(windows: Mapping[str, Window], house: House) -> ActorKind:
     """Plans: by debtor. No provider is asked unless the house dispatches; what people do, they ask for themselves."""
     return ActorKind(
         name="lane",
-        inputs=(intake.TOPIC, intake.PROFILES, segmentation.TOPIC, legal.TOPIC, outreach.ALLOCATIONS),
+        inputs=HEARD,
         output=outreach.TOPIC,
         layout=PLANS,
         handlers={
@@ -188,6 +196,7 @@ def _lane(windows: Mapping[str, Window], house: House) -> ActorKind:
             **_following(house.practice),
         },
         on_lane={intake.BusinessDateAdvanced: steps.on_business_date},
+        directives={agencies.AgencyListed: register.directive_of},
         commands=COMMANDS,
         keeps_history=True,
         heeds_freshness=True,
@@ -230,4 +239,18 @@ def _allocator(crews: Field) -> ActorKind:
         },
         decode=field.decode,
         owner_of=field.lender_of,
+    )
+
+
+def _register() -> ActorKind:
+    """Agencies: one register for all, since every lane is to know the same of each."""
+    return ActorKind(
+        name="register",
+        inputs=(intake.TOPIC,),
+        reach=Reach.FIRST_LANE,
+        output=agencies.TOPIC,
+        layout=REGISTER,
+        handlers=register.HANDLERS,
+        commands=register.COMMANDS,
+        decode=register.decode,
     )

@@ -37,11 +37,12 @@ def create_app(
     app.state.service, app.state.engine, app.state.broker = service.name, engine, broker
     app.state.watched_topic = next((kind.inputs[0] for kind in service.actors if kind.inputs), core_banking.TOPIC)
     app.state.ready, app.state.lags = ready, lags
-    app.state.tokens = Tokens(settings.tokens)
+    app.state.tokens, app.state.machines = Tokens(settings.tokens), service.machines
     app.state.commands = commands.CommandDesk(engine, service.name, wait_seconds=command_seconds)
     app.state.public_topic = publishing.writer_on_public_topic(broker)
     app.add_middleware(middleware.Limited, max_body=max_body)
-    app.add_middleware(Paced, rates=Rates(settings.requests_per_second), tokens=app.state.tokens)
+    rates = Rates(settings.requests_per_second)
+    app.add_middleware(Paced, rates=rates, tokens=app.state.tokens, machines=service.machines)
     app.add_middleware(middleware.Observed, service=service.name)
     problems.add_to(app)
     add_routes(app, service)

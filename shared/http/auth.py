@@ -2,13 +2,14 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.http.problems import Problem
 
@@ -24,10 +25,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller who has shown a token of ours."""
+    """A caller who has shown a token of ours; `scopes` is what it is good for, None for all that the role may do."""
 
     name: str
     role: Role
+    scopes: frozenset[str] | None = None
 
     @property
     def actor(self) -> str:
@@ -65,29 +67,72 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-_bearer = HTTPBearer(auto_error=False, description="A token from the settings of the service.")
+class Machines(Protocol):
+    """Callers that the settings do not name: whose tokens a service has issued itself."""
+
+    def named(self, token: str) -> str:
+        """Whose token it is, without asking anybody; "" where that cannot be said so."""
+
+    async def find(self, token: str, engine: AsyncEngine) -> Principal | None:
+        """The caller with that token, None where there is none. Raises Problem 401 where it is good no more."""
+
+    async def check(self, caller: Principal, engine: AsyncEngine) -> None:
+        """Raise Problem 401 where a caller of the settings may not act now."""
+
+
+_bearer = HTTPBearer(auto_error=False, description="A token from the settings of the service, or one that it issued.")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def require(*roles: Role) -> Callable[[Request, Credentials], Principal]:
-    """A dependency that lets only these roles pass (any known caller where none is named): else 401 or 403."""
+def require(*roles: Role, scope: str = "") -> Callable[[Request, Credentials], Awaitable[Principal]]:
+    """A dependency that lets only these roles pass (any known caller where none is named): else 401 or 403.
 
-    def principal(request: Request, credentials: Credentials) -> Principal:
-        caller = _caller(request.app.state.tokens, credentials)
+    scope: what the caller's token must be good for, besides.
+    """
+
+    async def principal(request: Request, credentials: Credentials) -> Principal:
+        caller = await _caller(request, credentials)
         if roles and caller.role not in roles:
             raise Problem(403, "Not allowed", f"This needs one of the roles: {', '.join(roles)}.")
+        if scope and caller.scopes is not None and scope not in caller.scopes:
+            raise _out_of_scope(scope)
         return caller
 
     return principal
 
 
-def _caller(tokens: Tokens, credentials: HTTPAuthorizationCredentials | None) -> Principal:
+async def _caller(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Principal:
+    """Who asks; found out once for a request, however many of its dependencies want to know."""
     if credentials is None:
         raise _unauthorised('Bearer realm="fairdue"', "Send a bearer token in the Authorization header.")
-    found = tokens.find(credentials.credentials)
+    found: Principal | None = getattr(request.state, "caller", None)
     if found is None:
-        raise _unauthorised('Bearer realm="fairdue", error="invalid_token"', "The bearer token is not known.")
+        found = await _found(request, credentials.credentials)
+        request.state.caller = found
     return found
+
+
+async def _found(request: Request, token: str) -> Principal:
+    state = request.app.state
+    machines: Machines | None = getattr(state, "machines", None)
+    known: Principal | None = state.tokens.find(token)
+    if known is None and machines is not None:
+        known = await machines.find(token, state.engine)
+    elif known is not None and known.role is Role.AGENCY and machines is not None:
+        await machines.check(known, state.engine)
+    if known is None:
+        raise not_authenticated("The bearer token is not known.")
+    return known
+
+
+def not_authenticated(detail: str) -> Problem:
+    """That a token was shown which is not, or no more, good for anything."""
+    return _unauthorised('Bearer realm="fairdue", error="invalid_token"', detail)
+
+
+def _out_of_scope(scope: str) -> Problem:
+    challenge = f'Bearer realm="fairdue", error="insufficient_scope", scope="{scope}"'
+    return Problem(403, "Not allowed", f"This needs the scope {scope}.", headers={"WWW-Authenticate": challenge})
 
 
 def _unauthorised(challenge: str, detail: str) -> Problem:

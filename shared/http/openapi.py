@@ -46,11 +46,18 @@ def _with_problems(schema: dict[str, Any]) -> dict[str, Any]:
             responses = operation.setdefault("responses", {})
             responses.pop("422", None)
             for status, response in responses.items():
-                if status.startswith("4") and "application/json" in response.get("content", {}):
+                if status.startswith("4") and _is_problem(response, schemas):
                     response["content"] = {MEDIA_TYPE: response["content"].pop("application/json")}
             responses["default"] = _ANSWER
             schemas.update(_taken_out(operation))
     return schema
+
+
+def _is_problem(response: dict[str, Any], schemas: dict[str, Any]) -> bool:
+    """Whether a refusal is a problem with more members; the refusals of other standards stay as they are."""
+    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+    named = schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
+    return set(named.get("properties", ())) >= ProblemDetails.model_fields.keys()
 
 
 def _taken_out(operation: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.http.auth import Tokens
+from shared.http.auth import Machines, Role, Tokens
 from shared.http.problems import Problem, response_of
 
 BURST_SECONDS: Final = 10
@@ -59,8 +59,8 @@ class Rates:
 class Paced:
     """Answers 429 to whoever asks too often, before anything of the request is read."""
 
-    def __init__(self, app: ASGIApp, *, rates: Rates, tokens: Tokens) -> None:
-        self.app, self.rates, self.tokens = app, rates, tokens
+    def __init__(self, app: ASGIApp, *, rates: Rates, tokens: Tokens, machines: Machines | None = None) -> None:
+        self.app, self.rates, self.tokens, self.machines = app, rates, tokens, machines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or say when to come again."""
@@ -73,5 +73,12 @@ class Paced:
 
     def _caller(self, scope: Scope) -> str:
         scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
-        known = self.tokens.find(token) if scheme.lower() == "bearer" else None
-        return known.actor if known is not None else f"address {(scope.get('client') or ('', 0))[0]}"
+        named = self._named(token) if scheme.lower() == "bearer" else ""
+        return named or f"address {(scope.get('client') or ('', 0))[0]}"
+
+    def _named(self, token: str) -> str:
+        known = self.tokens.find(token)
+        if known is not None:
+            return known.actor
+        machine = self.machines.named(token) if self.machines is not None else ""
+        return f"{Role.AGENCY}/{machine}" if machine else ""

@@ -10,6 +10,9 @@ from shared.settings import SANDBOX, SERVICES
 BROKER = "broker"
 """The database of the embedded log."""
 
+AGENCY_ROLE = "fairdue_agency"
+"""As whom outreach reads for an agency; nobody logs in by it, it owns nothing, and sees one tenant's rows."""
+
 STEPPER = "stepper"
 """The database in which stepped mode keeps its tick."""
 
@@ -24,6 +27,8 @@ async def provide(server: PostgresServer, names: Iterable[str] = EVERY_DATABASE)
         for name in names:
             await _provide_role(connection, name, server.passwords.of(name))
             await _provide_database(connection, name)
+            if name == "outreach":
+                await _provide_agency_role(connection, name)
     finally:
         await connection.close()
     return {name: server.dsn(name, name) for name in names}
@@ -55,3 +60,10 @@ async def _provide_database(connection: "asyncpg.Connection[asyncpg.Record]", na
     if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
         await connection.execute(f"CREATE DATABASE {quoted(name)} OWNER {quoted(name)}")
     await connection.execute(f"REVOKE ALL ON DATABASE {quoted(name)} FROM PUBLIC")
+
+
+async def _provide_agency_role(connection: "asyncpg.Connection[asyncpg.Record]", name: str) -> None:
+    """What a service's own role may not make, since it may make no roles at all."""
+    if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", AGENCY_ROLE):
+        await connection.execute(f"CREATE ROLE {AGENCY_ROLE} NOLOGIN NOSUPERUSER NOBYPASSRLS")
+    await connection.execute(f"GRANT {AGENCY_ROLE} TO {quoted(name)} WITH INHERIT FALSE, SET TRUE")

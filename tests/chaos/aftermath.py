@@ -20,6 +20,7 @@ TOPICS = (
     "segmentation.strategies",
     "outreach.events",
     "outreach.allocations",
+    "outreach.agencies",
     "legal.events",
     "intake.profiles",
 )

@@ -9,7 +9,9 @@ import pytest
 import yaml
 from prometheus_client import Histogram
 
+from services.installed import declared
 from shared.observability import metrics
+from shared.settings import Settings
 from tests.unit.deploy.composing import ROOT
 from tests.unit.deploy.rules import (
     PROMETHEUS,
@@ -55,6 +57,13 @@ def test_configuration_and_rules_are_well_formed() -> None:
 @pytest.mark.parametrize("file", RULE_TESTS, ids=lambda file: file.stem)
 def test_each_alert_speaks_when_it_must_and_only_then(file: Path) -> None:
     assert "SUCCESS" in promtool("test", "rules", file)
+
+
+def test_an_actor_that_is_alone_wakes_nobody_for_not_being_32() -> None:
+    [expression] = [str(alert["expr"]) for alert in alerts() if alert["alert"] == "ShardsUnowned"]
+    [exempt] = re.findall(r'kind!~"([^"]+)"', expression)
+    kinds = [kind for service in declared(Settings.demo({})) for kind in service.actors]
+    assert set(exempt.split("|")) == {kind.name for kind in kinds if kind.is_alone or kind.is_edge}
 
 
 def test_every_rule_file_is_tried() -> None:

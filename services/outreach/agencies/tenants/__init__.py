@@ -1,0 +1,1 @@
+"""Tenants: what an agency sees is its own, by a role of the database."""
