@@ -25,6 +25,17 @@ def is_postgres(url: str) -> bool:
         return False
 
 
+def is_plain_address(url: str) -> bool:
+    """Whether it is an address of the web with nothing but a host, a port and a path."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    extra = parts.username or parts.password or parts.query or parts.fragment
+    return parts.scheme in {"https", "http"} and bool(parts.hostname) and not extra
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine, seen from itself."""
     try:
