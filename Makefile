@@ -15,6 +15,7 @@
 # make fuzz      bytes for every decoder, led by coverage                   MINUTES=10
 # make fuzz-api  odd requests for every route, as every caller              EXAMPLES=200
 # make image-steps  the Dockerfile, judged and carried out without an engine
+# make audit     locks, what is installed, licences; known vulnerabilities   ADVISORIES=file.json REQUIRE_ADVISORIES=1
 # make agree     two evaluators of the contact rules, on made-up histories  HISTORIES=100000
 #
 # make bench     how fast, on this machine: against the floor of the hardware and the peers   QUICK=1 RESULT=file.json
@@ -31,7 +32,7 @@ BROKERS ?= 1
 HISTORIES ?= 100000
 RUN = .venv/bin/python -m services
 
-.PHONY: install demo up replay kafka migrate doctor test simulate mutants stateful chaos fuzz fuzz-api image-steps agree bench verdicts lint
+.PHONY: install demo up replay kafka migrate doctor test simulate mutants stateful chaos fuzz fuzz-api image-steps audit agree bench verdicts lint
 
 install: .venv/installed
 	@:
@@ -79,6 +80,9 @@ fuzz-api: install
 image-steps: install
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-image.lock
 	@.venv/bin/python -m tests.image
+
+audit: install
+	@ADVISORIES="$(ADVISORIES)" REQUIRE_ADVISORIES="$(REQUIRE_ADVISORIES)" .venv/bin/python -m deploy.dependencies
 
 agree: install
 	@TEST_HISTORIES="$(HISTORIES)" .venv/bin/pytest -n $(WORKERS) -q tests/unit/outreach/compliance/test_two_evaluators.py

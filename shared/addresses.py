@@ -25,14 +25,23 @@ def is_postgres(url: str) -> bool:
         return False
 
 
-def is_web(url: str) -> bool:
-    """Whether this is the address of a page that nobody on the way can read or change."""
+def is_plain_address(url: str) -> bool:
+    """Whether it is an address of the web with nothing but a host, a port and a path."""
     try:
         parts = urlsplit(url)
-        plain = parts.scheme == "http" and is_loopback(parts.hostname or "")
-        return bool(parts.hostname) and (parts.scheme == "https" or plain) and not (parts.query or parts.fragment)
+        _ = parts.port
     except ValueError:
         return False
+    extra = parts.username or parts.password or parts.query or parts.fragment
+    return parts.scheme in {"https", "http"} and bool(parts.hostname) and not extra
+
+
+def is_web(url: str) -> bool:
+    """Whether this is such an address, of a page that nobody on the way can read or change."""
+    if not is_plain_address(url):
+        return False
+    parts = urlsplit(url)
+    return parts.scheme == "https" or is_loopback(parts.hostname or "")
 
 
 def is_loopback(host: str) -> bool:

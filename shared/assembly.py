@@ -13,6 +13,8 @@ from shared.messaging.turn import Limits, Turn
 from shared.messaging.worker import Worker
 from shared.service import SHARDS, ActorKind, Service
 from shared.settings import Settings
+from shared.tracing.applied import AppliedSpans
+from shared.tracing.exporting import Exporter
 
 
 def topics_of(services: Iterable[Service]) -> list[TopicSpec]:
@@ -42,7 +44,18 @@ def worker_of(
 
 
 def workers_of(
-    services: Sequence[Service], settings: Settings, broker: Broker, clock: Clock, name: str
+    services: Sequence[Service],
+    settings: Settings,
+    broker: Broker,
+    clock: Clock,
+    name: str,
+    exporter: Exporter | None = None,
 ) -> list[Worker]:
-    """A worker for every kind of actor, in the order of the flow."""
-    return [worker_of(service, kind, settings, broker, clock, name) for service in services for kind in service.actors]
+    """A worker for every kind of actor, in the order of the flow; `exporter` takes the spans of what they apply."""
+    workers = []
+    for service in services:
+        for kind in service.actors:
+            worker = worker_of(service, kind, settings, broker, clock, name)
+            worker.spans = AppliedSpans(exporter, service.name, kind.name) if exporter is not None else None
+            workers.append(worker)
+    return workers

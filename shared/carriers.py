@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from shared.addresses import is_loopback
+from shared.addresses import is_loopback, is_plain_address
 from shared.environment import Environment, SettingsError
 
 Security: TypeAlias = Literal["tls", "starttls", "none"]
@@ -129,20 +129,9 @@ def _sms(read: Environment) -> SmsService | None:
     url = read.text(variable)
     if not url:
         return None
-    if not _is_plain_address(url):
+    if not is_plain_address(url):
         raise SettingsError(variable, "needs https://host/path; what is shown to it goes into FAIRDUE_SMS_TOKEN")
     return SmsService(url.rstrip("/") + "/", read.text("FAIRDUE_SMS_TOKEN"))
-
-
-def _is_plain_address(url: str) -> bool:
-    """Whether it is an address of the web with nothing but a host, a port and a path."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    extra = parts.username or parts.password or parts.query or parts.fragment
-    return parts.scheme in {"https", "http"} and bool(parts.hostname) and not extra
 
 
 def _letters(read: Environment) -> Path | None:

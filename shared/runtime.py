@@ -35,6 +35,7 @@ from shared.postgres import migrate
 from shared.postgres.failures import DRIVER_ERRORS
 from shared.service import Service
 from shared.settings import Settings
+from shared.tracing.exporting import Exporter, exporting
 from shared.upkeep import Upkeep
 from shared.watching import keep_looking
 
@@ -67,6 +68,12 @@ class Runtime:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     loops: dict[str, list[Loop]] = field(default_factory=dict)
     waits_for: str = ""
+    exporter: Exporter | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Export traces where the settings name a collector."""
+        traces = self.settings.traces
+        self.exporter = Exporter(traces.endpoint, traces.ratio) if traces.endpoint else None
 
     async def run(self) -> None:
         """Work until `stopping` is set, then finish what is in hand.
@@ -83,7 +90,7 @@ class Runtime:
                 raise _first(group) from group
 
     async def _together(self, sockets: Mapping[str, socket.socket]) -> None:
-        async with asyncio.TaskGroup() as tasks:
+        async with exporting(self.exporter), asyncio.TaskGroup() as tasks:
             if Role.WORKER in self.roles:
                 tasks.create_task(self._work())
             for service in self.services:
@@ -132,7 +139,7 @@ class Runtime:
             dsn = self.settings.database_url(service.name)
             self.loops[service.name] = [
                 Loop(worker, self.broker, Leases(dsn, worker.kind.name, worker.name, pace.lease), self.clock, pace)
-                for worker in workers_of([service], self.settings, self.broker, self.clock, name)
+                for worker in workers_of([service], self.settings, self.broker, self.clock, name, self.exporter)
             ]
 
     def _upkeep_of(self, service: Service) -> Upkeep:
@@ -196,6 +203,7 @@ class Runtime:
             broker=self.broker,
             ready=lambda: self._ready(service.name),
             lags=(lambda: self._lags(service.name)) if Role.WORKER in self.roles else None,
+            exporter=self.exporter,
         )
         try:
             await self._serve(app, bound)

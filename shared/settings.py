@@ -16,6 +16,7 @@ from shared.carriers import Carriers, read_carriers, refuse_the_sandbox
 from shared.environment import Environment
 from shared.environment import SettingsError as SettingsError  # noqa: PLC0414  # told on to who reads settings
 from shared.keys import KeyStore, keys_of
+from shared.tracing.choosing import Traces, read_traces
 from shared.vault import Vault
 
 Mode: TypeAlias = Literal["demo", "production"]
@@ -115,6 +116,7 @@ class Settings:
     requests_per_second: how often one caller may ask a process over REST in the long run.
     worker_port: where a process that serves no REST tells its health and its metrics; nowhere by default.
     token_url: where agencies get their tokens, as they reach it from outside.
+    traces: the collector that is sent spans, none by default, and the part of all traces that it gets.
     """
 
     mode: Mode
@@ -141,6 +143,7 @@ class Settings:
     key_file: Path | None = None
     carriers: Carriers = field(default_factory=Carriers)
     token_url: str = f"http://127.0.0.1:{PORTS['outreach']}/v1/oauth/token"
+    traces: Traces = field(default_factory=Traces)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], services: Sequence[str] = SERVICES) -> "Settings":
@@ -171,6 +174,7 @@ class Settings:
             requests_per_second=read.number("FAIRDUE_REQUESTS_PER_SECOND", 200, 1, 100_000),
             worker_port=read.worker_port(),
             token_url=read.token_url(),
+            traces=read_traces(read),
         )
         _refuse_unsafe(settings, channels_told=bool(read.text("FAIRDUE_CHANNELS")))
         return settings
@@ -245,6 +249,8 @@ def _refuse_open_lines(settings: Settings) -> None:
     for service, url in settings.database_urls.items():
         if is_overheard(url):
             raise SettingsError(_database_variable(service), f"needs sslmode=require or better, {unless}")
+    if settings.traces.overheard:
+        raise SettingsError("FAIRDUE_OTLP_ENDPOINT", f"needs https, {unless}")
 
 
 def _refuse_unsafe_keys(settings: Settings) -> None:

@@ -14,6 +14,7 @@ from shared.http.rates import Paced, Rates
 from shared.messaging.broker import Broker
 from shared.service import Service
 from shared.settings import Settings
+from shared.tracing.exporting import Exporter
 
 
 def create_app(
@@ -26,12 +27,13 @@ def create_app(
     lags: Lags | None = None,
     command_seconds: float = commands.WAIT_SECONDS,
     max_body: int = middleware.MAX_BODY,
+    exporter: Exporter | None = None,
 ) -> FastAPI:
     """Build the application of one service; engine and broker stay the caller's to close.
 
     ready: what the workers of this process have to say about each shard that they own, None where there are none.
     lags: records behind, by (kind, number), where somebody knows.
-    command_seconds: how long a write waits for its actor. max_body: bytes.
+    command_seconds: how long a write waits for its actor. max_body: bytes. exporter: takes the spans of requests.
     """
     app = FastAPI(title=f"Fairdue {service.name}", version="1", lifespan=_lifespan, redoc_url=None)
     app.state.service, app.state.engine, app.state.broker = service.name, engine, broker
@@ -43,7 +45,7 @@ def create_app(
     app.add_middleware(middleware.Limited, max_body=max_body)
     rates = Rates(settings.requests_per_second)
     app.add_middleware(Paced, rates=rates, tokens=app.state.tokens, machines=service.machines)
-    app.add_middleware(middleware.Observed, service=service.name)
+    app.add_middleware(middleware.Observed, service=service.name, exporter=exporter)
     problems.add_to(app)
     add_routes(app, service)
     return app

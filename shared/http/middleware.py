@@ -17,6 +17,8 @@ from shared import logs
 from shared.http import tracing
 from shared.http.problems import Problem, response_of
 from shared.observability import metrics
+from shared.tracing.asked import Asked, put_request
+from shared.tracing.exporting import Exporter
 
 MAX_BODY = 1_048_576
 """Bytes; ample for a batch of bank events, little for a process."""
@@ -27,6 +29,9 @@ DRAINED, DRAIN_SECONDS = 16, 5.0
 FRAMES = 12
 """How many of the innermost places of an unexpected error are logged."""
 
+TRACED = "/v1/"
+"""Routes whose requests have spans: those of the services, and not what looks whether we live."""
+
 log = logs.get("http")
 
 
@@ -36,8 +41,8 @@ class Observed:
     Only route templates are logged and counted, never paths or query strings, which may hold anything.
     """
 
-    def __init__(self, app: ASGIApp, *, service: str) -> None:
-        self.app, self.service = app, service
+    def __init__(self, app: ASGIApp, *, service: str, exporter: Exporter | None = None) -> None:
+        self.app, self.service, self.exporter = app, service, exporter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and account for it."""
@@ -46,7 +51,8 @@ class Observed:
             return
         started, request_id = time.monotonic(), str(uuid.uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
-        trace = tracing.begin(Headers(scope=scope).get("traceparent"))
+        incoming = Headers(scope=scope).get("traceparent")
+        trace = tracing.begin(incoming)
         answer = _Answer(send, request_id)
         with bound_contextvars(service=self.service, request_id=request_id, trace=trace):
             try:
@@ -54,7 +60,11 @@ class Observed:
             except Exception as error:  # noqa: BLE001  # the last place where anything can be answered
                 await answer.fail(scope, receive, error)
             finally:
-                self._account(scope, answer.status, time.monotonic() - started)
+                seconds = time.monotonic() - started
+                self._account(scope, answer.status, seconds)
+                if self.exporter is not None and route_of(scope).startswith(TRACED):
+                    asked = Asked(self.service, _method(scope), route_of(scope), answer.status)
+                    put_request(self.exporter, asked, trace, incoming, seconds)
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:
         method, route = _method(scope), route_of(scope)

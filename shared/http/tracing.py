@@ -1,19 +1,19 @@
 """W3C trace context: which trace a request belongs to, for logs and for the headers of what it sends."""
 
-import re
 import secrets
 from contextvars import ContextVar
 from typing import Annotated
 
 from fastapi import Depends
 
-_FORM = re.compile(r"(?!ff)[0-9a-f]{2}-(?P<trace>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-(?P<flags>[0-9a-f]{2})")
+from shared.tracing.identity import TRACEPARENT
+
 _current: ContextVar[str] = ContextVar("fairdue_trace", default="")
 
 
 def begin(incoming: str | None) -> str:
     """Go on with the caller's trace, or start one where it sent none that is well-formed; returns the traceparent."""
-    found = _FORM.fullmatch(incoming or "")
+    found = TRACEPARENT.fullmatch(incoming or "")
     trace, flags = (found["trace"], found["flags"]) if found else (secrets.token_hex(16), "01")
     traceparent = f"00-{trace}-{secrets.token_hex(8)}-{flags}"
     _current.set(traceparent)

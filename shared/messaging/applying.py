@@ -56,10 +56,12 @@ class Applying:
     condemned: Mapping[str, Condemned]
     effects: Effects
     at_most: int | None = None
+    service: str = ""
     states: dict[str, State] = field(init=False)
     shards: dict[str, int] = field(default_factory=dict)
     telling: Telling = field(init=False)
     counts: Counter[str] = field(default_factory=Counter)
+    applied: list[Input] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     _applied: Counter[str] = field(default_factory=Counter)
     _directed: dict[int, dict[str, Fact]] = field(default_factory=dict)
@@ -67,7 +69,7 @@ class Applying:
     def __post_init__(self) -> None:
         """Start from what was loaded."""
         self.states = dict(self.loaded.states)
-        self.telling = Telling(self.kind, self.now)
+        self.telling = Telling(self.kind, self.now, self.service)
 
     def to_owner(self, item: Input, event: Event[Any]) -> None:
         """Apply one event to its owner; a type without a handler changes nothing. Raises Rejected, TryLater."""
@@ -86,7 +88,7 @@ class Applying:
             told = self._tried(handler, event, self.moment(item.number, event.lender_id))
             wrapped = self._tried(self.telling.wrap, item.number, event, told)
             self.telling.put(wrapped)
-            self.counts["applied"] += 1
+            self.applied.append(item)
 
     def command(self, item: Input, event: Event[Any]) -> list[Event[Any]]:
         """Apply a command, and return the facts that it led to. Raises Rejected, TryLater."""
@@ -102,7 +104,7 @@ class Applying:
         after, told = self._tried(handler, self.states[item.owner], event, now)
         wrapped = self._tried(self.telling.wrap, item.number, event, told)
         self._keep(item, after)
-        self.counts["applied"] += 1
+        self.applied.append(item)
         return self.telling.put(wrapped)
 
     def _refuse_condemned(self, owner: str) -> None:

@@ -46,7 +46,9 @@ class Deciding:
     def __post_init__(self) -> None:
         """Start from what was loaded."""
         self.quarantines = {owner: set(letters) for owner, letters in self.loaded.quarantines.items()}
-        self._applying = Applying(self.kind, self.now, self.loaded, self.condemned, self.effects, self.at_most)
+        self._applying = Applying(
+            self.kind, self.now, self.loaded, self.condemned, self.effects, self.at_most, self.service
+        )
         self._undertaker = Undertaker(self.service, self.kind, self.now, self.seal)
 
     @property
@@ -66,8 +68,13 @@ class Deciding:
 
     @property
     def counts(self) -> Counter[str]:
-        """How many inputs were applied, buried, parked."""
+        """How many inputs were buried, parked."""
         return self._applying.counts
+
+    @property
+    def applied(self) -> list[Input]:
+        """The inputs that a handler has accepted, in order."""
+        return self._applying.applied
 
     @property
     def failures(self) -> list[str]:

@@ -16,6 +16,7 @@ from shared.messaging.frames import FramedFact, chained, frame
 from shared.messaging.partitioner import partition_of
 from shared.messaging.store import HistoryRow, Out, OutMove, Source, Standing, StoredFacts
 from shared.service import SHARDS, ActorKind
+from shared.tracing.identity import onward, salt_of, span_of
 
 _data = msgspec.json.Encoder().encode
 
@@ -35,6 +36,7 @@ class Telling:
 
     kind: ActorKind
     now: datetime
+    service: str = ""
     lanes: dict[tuple[int, Lane], list[FramedFact]] = field(default_factory=dict)
     history: list[HistoryRow] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
@@ -90,7 +92,7 @@ class Telling:
             caused_by=told.cause or cause.id,
             occurred_at=told.occurred_at or cause.occurred_at,
             recorded_at=self.now,
-            trace=cause.trace or f"00-{cause.id:0>32.32}-{cause.id:0>16.16}-01",
+            trace=onward(cause, span_of(salt_of(f"{self.service}/{self.kind.name}"), cause.id)),
             data=told.data,
         )
 

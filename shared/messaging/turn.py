@@ -19,7 +19,7 @@ from shared.messaging.broker import Lane
 from shared.messaging.deciding import Deciding
 from shared.messaging.errands import Call
 from shared.messaging.halving import Rehearsal, first_failure, guilty
-from shared.messaging.inputs import DUE_TOPIC, due_since
+from shared.messaging.inputs import DUE_TOPIC, Input, due_since
 from shared.messaging.loading import Loading
 from shared.messaging.renewing import renewal
 from shared.messaging.store import (
@@ -75,6 +75,7 @@ class Turned:
     wrote: bool = True
     effects: Effects = field(default_factory=Effects)
     calls: list[Call] = field(default_factory=list)
+    applied: list[Input] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -186,6 +187,7 @@ class Turn:
         effects.history = deciding.telling.history
         after = standings_after(work, admitted.moves, effects)
         counts = admitted.counts + deciding.counts
+        counts["applied"] = len(deciding.applied)
         gaps = [(n, lane, source, gap) for n, each in after.items() for (lane, source), gap in each.gaps.items()]
         return Turned(
             after,
@@ -198,6 +200,7 @@ class Turn:
             len(work.batch.answers),
             effects=effects,
             calls=deciding.telling.calls,
+            applied=deciding.applied,
         )
 
     async def _stop_the_poisoned(

@@ -23,6 +23,7 @@ from shared.messaging.publisher import Publisher
 from shared.messaging.store import CursorMove, Out, Source, StaleStandingError, Standing, Store, StoreUnavailableError
 from shared.messaging.turn import Batch, FencedError, Turn, Turned
 from shared.service import TryLater
+from shared.tracing.applied import AppliedSpans
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,7 @@ class Worker:
         self.in_step = False
         self.meter = Meter(turn.service, turn.kind.name)
         self.notices = Notices(turn.service, turn.kind)
+        self.spans: AppliedSpans | None = None
         self._turn, self._store, self._broker, self._clock = turn, store, broker, clock
         self.revision = 0
         self._mapped_at, self._map = -1, dict[Lane, list[int]]()
@@ -219,7 +221,10 @@ class Worker:
                 self.notices.fenced(error.lost)
                 self.lose(error.lost)
                 continue
-            self.meter.turned(turned, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self.meter.turned(turned, seconds)
+            if self.spans is not None:
+                self.spans.applied(turned.applied, self._clock.now(), seconds)
             oldest = min((record.timestamp for each in ours.values() for record in each), default=None)
             self.meter.late(oldest, turned.due_since, self._clock.now())
             self.meter.gaps(*self.notices.gaps(self.standings, turned.standings))

@@ -202,6 +202,9 @@ HTTP_REQUEST_SECONDS = _histogram(
     "http_request_seconds", "Time from a request to the end of its answer.", "seconds", "method", "route", buckets=QUICK
 )
 
+# What is shown to a collector of traces.
+TRACE_SPANS = _counter("trace_spans_total", "Spans for the collector of traces, sent or lost.", "spans", "outcome")
+
 
 class _OneService(Collector):
     """The samples of one service."""

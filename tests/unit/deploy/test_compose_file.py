@@ -121,9 +121,12 @@ def test_the_file_holds_no_secret_of_its_own() -> None:
     assert not re.findall(r"[A-Za-z0-9+/]{40,}", FILE.read_text())
 
 
+KNOWN = ("settings.py", "environment.py", "tracing/choosing.py")
+
+
 @OF_OURS
 def test_every_variable_is_one_that_the_settings_know(name: str) -> None:
-    known = "\n".join((ROOT / "shared" / file).read_text() for file in ("settings.py", "environment.py"))
+    known = "\n".join((ROOT / "shared" / file).read_text() for file in KNOWN)
     for variable in service(name)["environment"]:
         plain = re.sub("_FILE$", "", variable) if variable != "FAIRDUE_KEY_FILE" else variable
         assert f'"{plain}"' in known or plain.startswith("DATABASE_URL_"), variable
