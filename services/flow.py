@@ -35,6 +35,7 @@ FLOW = (
         "outreach.events",
     ),
     Stop("outreach", "allocator", ("outreach.events",), "outreach.allocations", Reach.EVERY_LANE),
+    Stop("outreach", "webhooks", ("outreach.events",), "outreach.deliveries", Reach.EVERY_LANE),
     Stop("legal", "lane", ("intake.events", "intake.profiles", "outreach.events"), "legal.events"),
     Stop("analytics", "lane", ("intake.events", "segmentation.events", "outreach.events", "legal.events"), ""),
 )

@@ -113,6 +113,7 @@ class Settings:
     topic_replication: on how many Kafka nodes each topic that we create lies.
     unencrypted_lines: whether databases and brokers on other machines may be talked to in the open.
     requests_per_second: how often one caller may ask a process over REST in the long run.
+    webhooks_to_private: whether agencies may be told at addresses inside, and in the open: for demos and tests.
     worker_port: where a process that serves no REST tells its health and its metrics; nowhere by default.
     """
 
@@ -139,6 +140,7 @@ class Settings:
     index_key: bytes = field(default=b"", repr=False)
     key_file: Path | None = None
     carriers: Carriers = field(default_factory=Carriers)
+    webhooks_to_private: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], services: Sequence[str] = SERVICES) -> "Settings":
@@ -168,6 +170,8 @@ class Settings:
             unencrypted_lines=read.one_of("FAIRDUE_UNENCRYPTED_LINES", Literal["allow", "refuse"], "refuse") == "allow",
             requests_per_second=read.number("FAIRDUE_REQUESTS_PER_SECOND", 200, 1, 100_000),
             worker_port=read.worker_port(),
+            webhooks_to_private=read.one_of("FAIRDUE_WEBHOOKS_TO_PRIVATE", Literal["allow", "refuse"], "refuse")
+            == "allow",
         )
         _refuse_unsafe(settings, channels_told=bool(read.text("FAIRDUE_CHANNELS")))
         return settings
@@ -222,6 +226,10 @@ def _refuse_unsafe(settings: Settings, *, channels_told: bool) -> None:
         raise SettingsError("FAIRDUE_HOST", f"{settings.host} can be reached from outside: set FAIRDUE_API_TOKENS too")
     if settings.mode == "demo":
         return
+    if settings.webhooks_to_private:
+        raise SettingsError(
+            "FAIRDUE_WEBHOOKS_TO_PRIVATE", "is for demos and tests: it lets agencies call into the network"
+        )
     if holds_demo_token:
         raise SettingsError("FAIRDUE_API_TOKENS", "holds a token of the demo, which everybody knows")
     _refuse_unsafe_keys(settings)

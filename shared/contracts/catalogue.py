@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from shared.contracts import core_banking, ingress, intake, legal, outreach, quarantine, segmentation
+from shared.contracts import core_banking, deliveries, ingress, intake, legal, outreach, quarantine, segmentation
 from shared.contracts.envelope import Event, Fact
 
 TOPICS: Mapping[str, Mapping[str, type[Fact]]] = {
@@ -18,6 +18,7 @@ TOPICS: Mapping[str, Mapping[str, type[Fact]]] = {
     segmentation.STRATEGIES: segmentation.STRATEGY_FACTS,
     outreach.TOPIC: {**outreach.FACTS, **quarantine.FACTS},
     outreach.ALLOCATIONS: outreach.ALLOCATION_FACTS,
+    deliveries.TOPIC: deliveries.FACTS,
     legal.TOPIC: {**legal.FACTS, **quarantine.FACTS},
 }
 

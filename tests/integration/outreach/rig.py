@@ -22,7 +22,7 @@ from shared.settings import Settings
 
 SETTINGS = Settings.demo()
 SERVICE = declare(SETTINGS)
-LANE, ALLOCATOR = SERVICE.actors
+LANE, ALLOCATOR, *_ = SERVICE.actors
 LENDER = "demo-bank"
 
 

@@ -15,7 +15,7 @@ from shared.service import ActorKind
 from shared.settings import DEMO_KEY, DEMO_TOKENS, Settings
 
 SETTINGS = Settings(mode="demo", broker_url="embedded:", personal_data_key=DEMO_KEY, tokens=DEMO_TOKENS)
-LANE, ALLOCATOR = declare(SETTINGS).actors
+LANE, ALLOCATOR, *_ = declare(SETTINGS).actors
 DEBTOR, LENDER = "0123456789abcdef0123456789abcdef", "bank"
 MIDNIGHT = datetime(2026, 3, 1, 16, tzinfo=UTC)
 """The beginning of 2 March 2026 in China: the day's window lies ahead."""

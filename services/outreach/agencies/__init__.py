@@ -1,0 +1,1 @@
+"""Agencies: who works cases of the lender under placements."""
