@@ -20,6 +20,7 @@ TOPICS = (
     "segmentation.strategies",
     "outreach.events",
     "outreach.allocations",
+    "outreach.deliveries",
     "legal.events",
     "intake.profiles",
 )

@@ -32,6 +32,7 @@ NEEDS_A_FAULT = {
     "lane_watermark_age_seconds": "outside intake nobody relays watermarks yet; it is shown for intake",
     "provider_calls_total": "in a demo nobody but the sandbox is asked, which is behind no breaker",
     "provider_circuit_state": "the same",
+    "webhook_calls_total": "no agency has set a webhook",
     **dict.fromkeys(
         (
             "reconciled_at_seconds",

@@ -39,7 +39,9 @@ def checked(url: str, *, to_private: bool = False) -> httpx.URL:
         parts = httpx.URL(url)
     except (httpx.InvalidURL, UnicodeError, ValueError):
         raise InsideError("this is no address of the web") from None
-    if len(url) > LONGEST_URL or not parts.host or not url.isascii() or not url.isprintable() or " " in url:
+    if parts.scheme not in {"https", "http"} or len(url) > LONGEST_URL:
+        raise InsideError("this is no address of the web")
+    if not parts.host or not url.isascii() or not url.isprintable() or " " in url:
         raise InsideError("this is no address of the web")
     if parts.userinfo or parts.fragment:
         raise InsideError("an address holds neither credentials nor a fragment")

@@ -97,5 +97,6 @@ async def test_a_host_without_an_address_is_not_reached() -> None:
 
 def test_a_demo_may_call_this_machine_in_the_open() -> None:
     assert checked("http://127.0.0.1:8000/hook", to_private=True).port == 8000
-    with pytest.raises(InsideError):
-        checked("http://user@127.0.0.1:8000/hook", to_private=True)
+    for url in ("http://user@127.0.0.1:8000/hook", "ftp://127.0.0.1/"):
+        with pytest.raises(InsideError):
+            checked(url, to_private=True)
