@@ -7,7 +7,7 @@ import hmac
 import json
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,17 +43,20 @@ class Request:
 
 @dataclass
 class Receiver:
-    """Answers each call as it is told to; `hang` keeps the caller waiting."""
+    """Answers each call as it is told to.
+
+    hangs: keeps the caller waiting. endless: has a head, and a body without end. trickles: has a head without end.
+    """
 
     answer: str = "200 OK"
     headers: tuple[str, ...] = ()
-    body: bytes = b""
     hangs: bool = False
+    endless: bool = False
+    trickles: bool = False
     requests: list[Request] = field(default_factory=list)
     url: str = ""
     open: int = 0
     most: int = 0
-    names: list[str | None] = field(default_factory=list)
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take one call; a caller that goes away in the middle is none of ours."""
@@ -64,17 +67,26 @@ class Receiver:
             if self.hangs:
                 await reader.read()  # until the caller goes away
             else:
-                await self._answer(writer)
+                await self._answer(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             self.open -= 1
             writer.close()
 
-    async def _answer(self, writer: asyncio.StreamWriter) -> None:
-        head = [f"HTTP/1.1 {self.answer}", f"content-length: {len(self.body)}", "connection: close", *self.headers]
-        writer.write("\r\n".join([*head, "", ""]).encode() + self.body)
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length = 10**9 if self.endless else 0
+        head = [f"HTTP/1.1 {self.answer}", f"content-length: {length}", "connection: close", *self.headers]
+        writer.write("\r\n".join(head).encode())
+        while self.trickles and not reader.at_eof():
+            writer.write(b"\r\nx-more: 1")
+            await writer.drain()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(1), 0.05)
+        writer.write(b"\r\n\r\n")
         await writer.drain()
+        if self.endless:
+            await reader.read()
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:
