@@ -43,6 +43,7 @@ FLOW = (
     ),
     Stop("outreach", "allocator", ("outreach.events",), "outreach.allocations", Reach.EVERY_LANE),
     Stop("outreach", "register", ("intake.events",), "outreach.agencies", Reach.FIRST_LANE),
+    Stop("outreach", "webhooks", ("outreach.events",), "outreach.deliveries", Reach.EVERY_LANE),
     Stop("legal", "lane", ("intake.events", "intake.profiles", "outreach.events"), "legal.events"),
     Stop("analytics", "lane", ("intake.events", "segmentation.events", "outreach.events", "legal.events"), ""),
 )

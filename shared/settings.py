@@ -114,6 +114,7 @@ class Settings:
     topic_replication: on how many Kafka nodes each topic that we create lies.
     unencrypted_lines: whether databases and brokers on other machines may be talked to in the open.
     requests_per_second: how often one caller may ask a process over REST in the long run.
+    webhooks_to_private: whether agencies may be told at addresses inside, and in the open: for demos and tests.
     worker_port: where a process that serves no REST tells its health and its metrics; nowhere by default.
     token_url: where agencies get their tokens, as they reach it from outside.
     traces: the collector that is sent spans, none by default, and the part of all traces that it gets.
@@ -144,6 +145,7 @@ class Settings:
     carriers: Carriers = field(default_factory=Carriers)
     token_url: str = f"http://127.0.0.1:{PORTS['outreach']}/v1/oauth/token"
     traces: Traces = field(default_factory=Traces)
+    webhooks_to_private: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], services: Sequence[str] = SERVICES) -> "Settings":
@@ -175,6 +177,8 @@ class Settings:
             worker_port=read.worker_port(),
             token_url=read.token_url(),
             traces=read_traces(read),
+            webhooks_to_private=read.one_of("FAIRDUE_WEBHOOKS_TO_PRIVATE", Literal["allow", "refuse"], "refuse")
+            == "allow",
         )
         _refuse_unsafe(settings, channels_told=bool(read.text("FAIRDUE_CHANNELS")))
         return settings
@@ -229,6 +233,10 @@ def _refuse_unsafe(settings: Settings, *, channels_told: bool) -> None:
         raise SettingsError("FAIRDUE_HOST", f"{settings.host} can be reached from outside: set FAIRDUE_API_TOKENS too")
     if settings.mode == "demo":
         return
+    if settings.webhooks_to_private:
+        raise SettingsError(
+            "FAIRDUE_WEBHOOKS_TO_PRIVATE", "is for demos and tests: it lets agencies call into the network"
+        )
     if holds_demo_token:
         raise SettingsError("FAIRDUE_API_TOKENS", "holds a token of the demo, which everybody knows")
     _refuse_unsafe_keys(settings)

@@ -6,10 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fastapi import APIRouter
+
 from services.outreach import api
 from services.outreach.agencies.access.machines import machines_of
 from services.outreach.agencies.register import handlers as register
 from services.outreach.agencies.register.store import LAYOUT as REGISTER
+from services.outreach.agencies.webhooks import api as webhooks_api
+from services.outreach.agencies.webhooks.actor import webhooks
+from services.outreach.agencies.webhooks.sending import Caller
+from services.outreach.agencies.webhooks.watch import DeliveryWatch
 from services.outreach.contacts.domain.judging import Rules
 from services.outreach.contacts.domain.rows import ContactDue
 from services.outreach.contacts.effects import Dispatcher, Heard, Way
@@ -54,7 +60,7 @@ from shared import profiles
 from shared.clock import SystemClock
 from shared.contracts import agencies, intake, legal, outreach, quarantine, segmentation
 from shared.contracts.envelope import Event
-from shared.service import ActorKind, Errand, Handler, Reach, Service
+from shared.service import ActorKind, Errand, Handler, Reach, Service, Watch
 from shared.settings import SANDBOX, Settings, SettingsError
 
 COMMANDS: Mapping[str, type] = {
@@ -104,20 +110,36 @@ def declare(settings: Settings) -> Service:
     lane = _dispatching(lane, settings, zones) if settings.dispatch else lane
     return Service(
         name="outreach",
-        actors=(lane, _allocator(read_field()), _register()),
-        routes=partial(api.routes, Signer(settings.personal_data_key), SystemClock(), lambda: settings.keys),
+        actors=(
+            lane,
+            _allocator(read_field()),
+            _register(),
+            webhooks(Caller(settings.vault, to_private=settings.webhooks_to_private)),
+        ),
+        routes=partial(_routes, settings),
         migrations=Path(__file__).parent / "migrations",
         watches=_watches(settings, zones),
         machines=machines_of(settings),
     )
 
 
-def _watches(settings: Settings, zones: Mapping[str, str]) -> tuple[RedLineWatch, ...]:
-    """The red lines, counted from the sandbox's log as well where that is in use; nothing where no database is."""
+def _routes(settings: Settings) -> APIRouter:
+    router = APIRouter()
+    router.include_router(api.routes(Signer(settings.personal_data_key), SystemClock(), lambda: settings.keys))
+    router.include_router(webhooks_api.routes(settings.vault, to_private=settings.webhooks_to_private))
+    return router
+
+
+def _watches(settings: Settings, zones: Mapping[str, str]) -> tuple[Watch, ...]:
+    """Dead deliveries; and the red lines, counted from the sandbox's log as well where that is in use.
+
+    Nothing where no database is.
+    """
     if "outreach" not in settings.database_urls:
         return ()
     sandbox = settings.database_url(SANDBOX) if settings.dispatch and needs_sandbox(settings) else None
-    return (RedLineWatch(settings.database_url("outreach"), sandbox, zones),)
+    outreach_url = settings.database_url("outreach")
+    return RedLineWatch(outreach_url, sandbox, zones), DeliveryWatch(outreach_url)
 
 
 def _dispatching(lane: ActorKind, settings: Settings, zones: Mapping[str, str]) -> ActorKind:

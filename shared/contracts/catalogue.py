@@ -6,7 +6,17 @@ from typing import Any
 
 import msgspec
 
-from shared.contracts import agencies, core_banking, ingress, intake, legal, outreach, quarantine, segmentation
+from shared.contracts import (
+    agencies,
+    core_banking,
+    deliveries,
+    ingress,
+    intake,
+    legal,
+    outreach,
+    quarantine,
+    segmentation,
+)
 from shared.contracts.envelope import Event, Fact
 
 TOPICS: Mapping[str, Mapping[str, type[Fact]]] = {
@@ -19,6 +29,7 @@ TOPICS: Mapping[str, Mapping[str, type[Fact]]] = {
     outreach.TOPIC: {**outreach.FACTS, **quarantine.FACTS},
     outreach.ALLOCATIONS: outreach.ALLOCATION_FACTS,
     agencies.TOPIC: agencies.FACTS,
+    deliveries.TOPIC: deliveries.FACTS,
     legal.TOPIC: {**legal.FACTS, **quarantine.FACTS},
 }
 

@@ -60,7 +60,9 @@ class Loading:
             decoded = (from_record(self.kind, number, record) for record in records)
             inputs += [item for item in decoded if item is not None]
         batch, standings = work.batch, work.standings
-        inputs += [Input(number, event.debtor_id, event=event, answer=True) for number, event, _ in batch.answers]
+        inputs += [
+            Input(number, self.kind.owner_of(event), event=event, answer=True) for number, event, _ in batch.answers
+        ]
         running = [number for number, standing in standings.items() if not standing.stopped]
         commands = await transaction.take_commands(list(standings), batch.commands) if batch.commands else ()
         # Due work comes after all commands, however few are taken at once.

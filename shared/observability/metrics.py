@@ -103,6 +103,17 @@ PROVIDER_CIRCUIT_STATE = _gauge(
     "provider",
 )
 
+WEBHOOK_CALLS = _counter(
+    "webhook_calls_total",
+    "Calls of the addresses of agencies, by how they ended: taken, refused, unanswered.",
+    *("calls", "outcome"),
+)
+DEAD_DELIVERIES = _gauge(
+    "webhook_deliveries_dead",
+    "Deliveries to agencies that were given up after every attempt, and that nobody has replayed yet.",
+    "deliveries",
+)
+
 # Who works.
 TAKEOVERS = _counter("takeovers_total", "Shards taken, at start or from another worker.", "shards", "kind")
 FENCED_WRITERS = _counter(

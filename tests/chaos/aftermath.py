@@ -21,6 +21,7 @@ TOPICS = (
     "outreach.events",
     "outreach.allocations",
     "outreach.agencies",
+    "outreach.deliveries",
     "legal.events",
     "intake.profiles",
 )

@@ -44,7 +44,7 @@ EXAMPLES, STEPS = int(os.environ.get("STATEFUL_EXAMPLES", "20")), 40
 BANK = "demo-bank"
 KINDS = (
     *("intake/ingress", "intake/lane", "intake/profiles", "segmentation/lane", "segmentation/publisher"),
-    *("outreach/lane", "outreach/allocator", "outreach/register", "legal/lane", "analytics/lane"),
+    *("outreach/lane", "outreach/allocator", "outreach/register", "outreach/webhooks", "legal/lane", "analytics/lane"),
 )
 kinds = st.sampled_from(KINDS)
 loans = st.sampled_from(sorted(LOANS))

@@ -1,1 +1,1 @@
-"""Agencies: which there are and how they stand (register), how their machines log in (access), what each sees."""
+"""Agencies: how each stands (register), how their machines log in (access), what they work and what they are told."""

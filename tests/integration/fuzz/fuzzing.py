@@ -101,7 +101,7 @@ def _known_ids(product: Product, service: str) -> dict[str, Any]:
     known = {
         "debtor_id": [case["debtor_id"] for case in cases[:5]],
         "letter_id": [letter["id"] for letter in letters],
-        "kind": ["lane", "ingress", "allocator", "publisher", "register"],
+        "kind": ["lane", "ingress", "allocator", "publisher", "register", "webhooks"],
     }
     there = {name: values for name, values in known.items() if values}
     return {

@@ -39,10 +39,17 @@ class Authority:
 
     def for_this_machine(self) -> tuple[str, str]:
         """A chain and its key, both as PEM."""
+        return self._for(HOST, x509.IPAddress(ip_address(HOST)))
+
+    def for_name(self, name: str) -> tuple[str, str]:
+        """The same for a host of this name."""
+        return self._for(name, x509.DNSName(name))
+
+    def _for(self, name: str, host: x509.GeneralName) -> tuple[str, str]:
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
-            _certificate(_name(HOST), self.certificate.subject, key.public_key())
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(HOST))]), critical=False)
+            _certificate(_name(name), self.certificate.subject, key.public_key())
+            .add_extension(x509.SubjectAlternativeName([host]), critical=False)
             .sign(self.key, hashes.SHA256())
         )
         secret = key.private_bytes(

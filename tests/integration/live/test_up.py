@@ -33,6 +33,7 @@ NEEDS_A_FAULT = {
     "provider_calls_total": "in a demo nobody but the sandbox is asked, which is behind no breaker",
     "provider_circuit_state": "the same",
     "trace_spans_total": "no collector of traces is named here; test_traces.py has one",
+    "webhook_calls_total": "no agency has set a webhook",
     **dict.fromkeys(
         (
             "reconciled_at_seconds",

@@ -61,6 +61,11 @@ def test_a_demo_needs_nothing() -> None:
     assert settings.vault is settings.vault
 
 
+def test_only_a_demo_may_have_agencies_call_into_the_network() -> None:
+    assert not Settings.demo({}).webhooks_to_private
+    assert Settings.demo({"FAIRDUE_WEBHOOKS_TO_PRIVATE": "allow"}).webhooks_to_private
+
+
 def test_a_demo_takes_its_databases_from_the_embedded_server_but_for_those_that_were_named() -> None:
     chosen = Settings.demo({"DATABASE_URL_LEGAL": "postgresql://mine/legal"})
     settings = chosen.with_databases({"legal": "postgresql://embedded/legal", "intake": "postgresql://embedded/intake"})
@@ -185,6 +190,8 @@ WRONG = [
     ("no records at all per batch", "FAIRDUE_BATCH_SIZE", "0"),
     ("a limit of no dead letters", "FAIRDUE_DEAD_LETTER_COUNT", "0"),
     ("a half-way dispatch", "FAIRDUE_DISPATCH", "maybe"),
+    ("webhooks into the network", "FAIRDUE_WEBHOOKS_TO_PRIVATE", "allow"),
+    ("webhooks half-way into the network", "FAIRDUE_WEBHOOKS_TO_PRIVATE", "some"),
     ("no lender", "FAIRDUE_LENDERS", "[]"),
     ("a lender without a country", "FAIRDUE_LENDERS", '[{"lender_id": "b", "time_zone": "Europe/Berlin"}]'),
     ("one lender twice", "FAIRDUE_LENDERS", json.dumps(json.loads(lender()) * 2)),
