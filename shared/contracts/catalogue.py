@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from shared.contracts import core_banking, ingress, intake, legal, outreach, quarantine, segmentation
+from shared.contracts import core_banking, ingress, intake, legal, outreach, placements, quarantine, segmentation
 from shared.contracts.envelope import Event, Fact
 
 TOPICS: Mapping[str, Mapping[str, type[Fact]]] = {
@@ -16,7 +16,7 @@ TOPICS: Mapping[str, Mapping[str, type[Fact]]] = {
     intake.PROFILES: {**intake.PROFILE_FACTS, **quarantine.FACTS},
     segmentation.TOPIC: {**segmentation.FACTS, **quarantine.FACTS},
     segmentation.STRATEGIES: segmentation.STRATEGY_FACTS,
-    outreach.TOPIC: {**outreach.FACTS, **quarantine.FACTS},
+    outreach.TOPIC: {**outreach.FACTS, **placements.FACTS, **quarantine.FACTS},
     outreach.ALLOCATIONS: outreach.ALLOCATION_FACTS,
     legal.TOPIC: {**legal.FACTS, **quarantine.FACTS},
 }
