@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.outreach.agencies.placements.api import add_routes as add_placements
+from services.outreach.agencies.placements.desk import agency_routes
 from services.outreach.asking import Reason, Staff, ask, fact, no_such_debtor
 from services.outreach.contacts.api import add_routes as add_ledger
 from services.outreach.contacts.permits import Signer
@@ -176,7 +178,8 @@ class HoldAnswer(BaseModel):
 
 
 def routes(signer: Signer, clock: Clock, keys: Callable[[], KeyStore]) -> APIRouter:
-    """The routes, for operators and supervisors. Permits are signed by `signer`, and live by `clock`.
+    """The routes, for operators and supervisors, and for agencies those of their own. Permits are signed by
+    `signer`, and live by `clock`.
 
     keys: opens what was sealed.
     """
@@ -191,10 +194,14 @@ def routes(signer: Signer, clock: Clock, keys: Callable[[], KeyStore]) -> APIRou
     add_outcomes(router)
     add_matters(router)
     add_letters(router, keys)
+    add_placements(router)
     router.add_api_route("/plans", list_plans, methods=["GET"])
     router.add_api_route("/visits", list_visits, methods=["GET"])
     router.add_api_route("/refused-treatments", list_refused, methods=["GET"])
-    return router
+    everybody = APIRouter()
+    everybody.include_router(router)
+    everybody.include_router(agency_routes(signer))
+    return everybody
 
 
 async def read_debtor(debtor_id: DebtorId, connection: Connection) -> DebtorView:
