@@ -1,34 +1,34 @@
 """Placements over real HTTP on real PostgreSQL: two agencies, of which none sees or changes what is the other's."""
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import asyncpg
 import httpx
-import msgspec
 import pytest
 
 from services.outreach.agencies.placements.register import directive_of
 from services.outreach.contacts.permits import opened
 from shared.contracts import intake
-from shared.contracts.envelope import derived_id
 from shared.messaging.partitioner import partition_of
-from shared.settings import ApiToken
 from tests.conftest import DatabaseOf
-from tests.integration.outreach.people import ANNA, MORNING, SIGNER, Office, office_of
-from tests.integration.outreach.rig import SETTINGS
+from tests.integration.outreach.agencies import (
+    BERTA,
+    CALL,
+    DAY,
+    NOBODYS,
+    offered,
+    own,
+    paid,
+    placed,
+    shown,
+    with_agencies,
+)
+from tests.integration.outreach.people import ANNA, MORNING, SIGNER, Office
 from tests.unit.outreach.placing import Listed
-from tests.unit.outreach.play import CURED, case, loan
-
-AGENCIES = tuple(ApiToken(name, "agency", f"a token of the agency {name} 0001") for name in ("alpha", "beta"))
-BERTA = "b" * 32
-CALL = {"channel": "phone"}
-NOBODYS = "0" * 32
-DAY = timedelta(days=1)
+from tests.unit.outreach.play import CURED
 
 
 @pytest.fixture
@@ -38,60 +38,8 @@ def dsn(database_of: DatabaseOf) -> str:
 
 @pytest.fixture
 async def office(dsn: str) -> AsyncIterator[Office]:
-    async with office_of(dsn, replace(SETTINGS, tokens=(*SETTINGS.tokens, *AGENCIES))) as office:
-        for number in office.worker.standings:
-            office.worker.standings[number].directives.update({directive_of(each.name): Listed() for each in AGENCIES})
-        await office.hear(intake.BusinessDateAdvanced(business_date=date(2026, 3, 2)), 0, "")
-        await office.know()
+    async with with_agencies(dsn) as office:
         yield office
-
-
-async def offered(office: Office, agency: str = "alpha", debtor_id: str = ANNA) -> str:
-    wanted = {"agency_id": agency, "days": 90}
-    answer = await office.post(f"/v1/debtors/{debtor_id}/placements", wanted, role="supervisor")
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["placement_id"])
-
-
-async def placed(office: Office, agency: str = "alpha", debtor_id: str = ANNA) -> str:
-    placement_id = await offered(office, agency, debtor_id)
-    answer = await office.post(own(placement_id, "accept"), role=agency)
-    assert (answer.status_code, answer.json()["state"]) == (200, "accepted"), answer.text
-    return placement_id
-
-
-def own(placement_id: str, what: str = "") -> str:
-    return f"/v1/agency/placements/{placement_id}" + (f"/{what}" if what else "")
-
-
-async def shown(office: Office, path: str, role: str) -> Any:
-    answer = await office.read(path, role)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-async def paid(office: Office, payment_id: str, amount: int, version: int, **how: Any) -> None:
-    payment = intake.PaymentPosted(
-        case=case(how.get("status", intake.CaseStatus.OPEN)),
-        loan_id="loan-1",
-        payment_id=payment_id,
-        amount=amount,
-        currency="CNY",
-        posted_at=office.clock.now(),
-    )
-    await office.hear(payment, version, how.get("debtor_id", ANNA))
-
-
-async def taken_back(office: Office, payment_id: str, amount: int, version: int) -> None:
-    reversal = intake.PaymentReversed(
-        case=case(),
-        loan_id="loan-1",
-        payment_id=payment_id,
-        amount=amount,
-        currency="CNY",
-        reversed_at=office.clock.now(),
-    )
-    await office.hear(reversal, version)
 
 
 async def test_an_agency_is_shown_what_it_needs_and_no_more(office: Office) -> None:
@@ -282,115 +230,6 @@ async def test_a_refused_offer_names_its_field(office: Office, body: Any, status
     answer = await office.post(f"/v1/debtors/{ANNA}/placements", body, role="supervisor")
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert answer.json()["field"].endswith(field)
-
-
-# -- what changed ------------------------------------------------------------------------------------------------------
-
-
-async def changes(office: Office, agency: str, after: str = "", limit: int = 50) -> Any:
-    query = f"?limit={limit}" + (f"&after={after}" if after else "")
-    return await shown(office, f"/v1/agency/placements/changes{query}", agency)
-
-
-async def test_what_changed_is_read_on_from_a_cursor(office: Office) -> None:
-    placement_id = await placed(office)
-    first = await changes(office, "alpha")
-    assert [each["change"] for each in first["items"]] == ["offered", "accepted"]
-    assert {each["placement_id"] for each in first["items"]} == {placement_id}
-    assert await changes(office, "alpha", first["next"]) == {"items": [], "next": first["next"], "more": False}
-    await paid(office, "p-1", 10_003, 2)
-    await office.hear(intake.CaseUpdated(case=case(loans=(loan(past_due=40_000),))), 3)
-    then = await changes(office, "alpha", first["next"])
-    assert [each["change"] for each in then["items"]] == ["paid", "updated"]
-    assert (then["items"][0]["amount"], then["items"][0]["payment_id"]) == (10_003, "p-1")
-    everything = (await changes(office, "alpha"))["items"]
-    assert everything == [*first["items"], *then["items"]]
-
-
-async def test_pages_of_changes_together_are_all_of_them(office: Office) -> None:
-    debtors = [derived_id("debtor", number) for number in range(6)]
-    for debtor_id in debtors:
-        await office.know(debtor_id)
-        await placed(office, "alpha", debtor_id)
-    whole = (await changes(office, "alpha"))["items"]
-    read, after, more = [], "", True
-    while more:
-        page = await changes(office, "alpha", after, limit=5)
-        read, after, more = [*read, *page["items"]], page["next"], page["more"]
-    assert (len(whole), read) == (12, whole)
-
-
-async def test_a_change_that_is_committed_late_is_not_lost(office: Office, dsn: str) -> None:
-    """Ids are given out before the commit: one that another lane has not committed yet lies before what is read."""
-    placement_id = await offered(office)
-    other = next(each for each in range(32) if each != partition_of(ANNA))
-    slow = await asyncpg.connect(dsn)
-    transaction = slow.transaction()
-    await transaction.start()
-    await slow.execute(LATE, other, "b" * 32)
-    accepted = await office.post(own(placement_id, "accept"), role="alpha")
-    assert accepted.status_code == 200
-    first = await changes(office, "alpha")
-    assert [each["change"] for each in first["items"]] == ["offered", "accepted"]
-    await transaction.commit()
-    await slow.close()
-    then = await changes(office, "alpha", first["next"])
-    assert [each["debtor_id"] for each in then["items"]] == ["b" * 32]
-    assert (await changes(office, "alpha", then["next"]))["items"] == []
-
-
-LATE = """
-    INSERT INTO placement_change (shard, debtor_id, agency_id, placement_id, change, state, changed_at, changed_on,
-                                  reason, loan_id, payment_id, amount, currency)
-    VALUES ($1, $2, 'alpha', 'late', 'offered', 'offered', now(), '2026-03-02', '', '', '', 0, '')
-"""
-
-
-@pytest.mark.parametrize("key", ["nonsense", "32.1", "1.-1", "1.1/x.2", "1", f"1.{10**18}", "१.1"])
-async def test_a_cursor_that_is_none_is_refused(office: Office, key: str) -> None:
-    after = base64.urlsafe_b64encode(msgspec.msgpack.encode(key)).decode().rstrip("=")
-    answer = await office.read(f"/v1/agency/placements/changes?after={after}", "alpha")
-    assert (answer.status_code, answer.json()["field"]) == (422, "after")
-
-
-# -- statements --------------------------------------------------------------------------------------------------------
-
-
-async def test_a_statement_is_the_sum_of_what_counted_in_its_month(office: Office) -> None:
-    await placed(office)
-    await paid(office, "p-1", 10_003, 2)
-    await paid(office, "p-2", 10, 3)
-    office.clock.set(MORNING + 30 * DAY)
-    await office.hear(intake.BusinessDateAdvanced(business_date=date(2026, 4, 1)), 0, "")
-    await taken_back(office, "p-1", 10_003, 4)
-    march = await shown(office, "/v1/agency/statements/2026-03", "alpha")
-    sums = {"collected": 10_013, "reversed": 0, "commission": 1_502, "claw_back": 0, "net": 1_502}
-    assert march["tiers"] == [{"tier": 1, "currency": "CNY", **sums}]
-    assert [(each["payment_id"], each["amount"], each["commission"]) for each in march["lines"]] == [
-        ("p-1", 10_003, 1_500),
-        ("p-2", 10, 2),
-    ]
-    april = await shown(office, "/v1/agencies/alpha/statements/2026-04", "supervisor")
-    back = {"collected": 0, "reversed": 10_003, "commission": 0, "claw_back": 1_500, "net": -1_500}
-    assert april["tiers"] == [{"tier": 1, "currency": "CNY", **back}]
-    assert (april["agency_id"], april["lines"][0]["posted_on"]) == ("alpha", "2026-04-01")
-    assert await shown(office, "/v1/agencies/alpha/statements/2026-03", "supervisor") == march
-    assert (await shown(office, "/v1/agency/statements/2026-12", "alpha"))["tiers"] == []
-
-
-async def test_the_lines_of_a_statement_come_in_pages_and_the_sums_do_not(office: Office) -> None:
-    await placed(office)
-    for number in range(5):
-        await paid(office, f"p-{number}", 100 + number, 2 + number)
-    path, after, read = "/v1/agency/statements/2026-03?limit=2", "", []
-    while True:
-        page = await shown(office, path + after, "alpha")
-        assert page["tiers"][0]["collected"] == 510
-        read += [each["amount"] for each in page["lines"]]
-        if page["next"] is None:
-            break
-        after = f"&after={page['next']}"
-    assert read == [100, 101, 102, 103, 104]
 
 
 async def test_of_many_who_accept_at_once_with_one_offer_each_all_are_answered(office: Office) -> None:

@@ -144,3 +144,8 @@ def opened(**how: Any) -> Placing:
 def unknown() -> Placing:
     """Somebody of whom nothing is known."""
     return Placing(state=LAYOUT.empty(DEBTOR), now=Moment(MORNING, date(2026, 3, 2), MORNING))
+
+
+def last(play: Placing, fact: type[Fact]) -> Any:
+    """The last fact of a type that was told."""
+    return next(each.data for each in reversed(play.told) if isinstance(each.data, fact))
