@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 
 from services.analytics import api, handlers, store
-from shared.contracts import intake, legal, outreach, quarantine, segmentation
+from shared.contracts import intake, legal, outreach, placements, quarantine, segmentation
 from shared.service import ActorKind, Handler, Service
 from shared.settings import Settings
 
@@ -50,6 +50,7 @@ HANDLERS: Mapping[type, Handler] = {
     outreach.MatterRaised: partial(handlers.count_seen_to, "raised"),
     outreach.MatterOverdue: partial(handlers.count_seen_to, "overdue"),
     outreach.MatterResolved: partial(handlers.count_seen_to, "resolved"),
+    **dict.fromkeys(placements.FACTS.values(), handlers.keep),
     legal.MatterOpened: handlers.count_matter_opened,
     legal.ReferralDeclined: handlers.count_declined,
     legal.MatterClosed: handlers.count_matter_closed,

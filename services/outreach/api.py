@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.outreach.agencies import api as agencies
+from services.outreach.agencies.placements.api import add_routes as add_placements
+from services.outreach.agencies.placements.desk import agency_routes
 from services.outreach.asking import Reason, Staff, ask, fact, no_such_debtor
 from services.outreach.contacts.api import add_routes as add_ledger
 from services.outreach.contacts.permits import Signer
@@ -193,12 +195,13 @@ def routes(signer: Signer, clock: Clock, keys: Callable[[], KeyStore]) -> APIRou
     add_matters(router)
     add_letters(router, keys)
     agencies.add_for_staff(router)
+    add_placements(router)
     router.add_api_route("/plans", list_plans, methods=["GET"])
     router.add_api_route("/visits", list_visits, methods=["GET"])
     router.add_api_route("/refused-treatments", list_refused, methods=["GET"])
     whole = APIRouter()
-    whole.include_router(router)
-    whole.include_router(agencies.routes_for_machines())
+    for each in (router, agencies.routes_for_machines(), agency_routes(signer)):
+        whole.include_router(each)
     return whole
 
 

@@ -10,6 +10,12 @@ from fastapi import APIRouter
 
 from services.outreach import api
 from services.outreach.agencies.access.machines import machines_of
+from services.outreach.agencies.placements import commands as placing
+from services.outreach.agencies.placements.domain.placement import PlacementDue
+from services.outreach.agencies.placements.domain.placement import Practice as Placing
+from services.outreach.agencies.placements.handlers import following as placed
+from services.outreach.agencies.placements.handlers import offering, recalling, working
+from services.outreach.agencies.placements.store import read_practice
 from services.outreach.agencies.register import handlers as register
 from services.outreach.agencies.register.store import LAYOUT as REGISTER
 from services.outreach.agencies.webhooks import api as webhooks_api
@@ -74,10 +80,30 @@ COMMANDS: Mapping[str, type] = {
     "open-channel": OpenChannel,
     "raise-matter": RaiseMatter,
     "resolve-matter": ResolveMatter,
+    "offer-placement": placing.OfferPlacement,
+    "ask-recall": placing.AskRecall,
+    "withdraw-recall": placing.WithdrawRecall,
+    "recall-placement": placing.RecallPlacement,
+    "accept-placement": placing.AcceptPlacement,
+    "decline-placement": placing.DeclinePlacement,
+    "hand-back-placement": placing.HandBackPlacement,
+    "object-to-recall": placing.ObjectToRecall,
+    "ask-agency-permit": placing.AskAgencyPermit,
+    "give-back-agency-permit": placing.GiveBackAgencyPermit,
+    "record-agency-outcome": placing.RecordAgencyOutcome,
 }
 
 HEARD = (agencies.TOPIC, intake.TOPIC, intake.PROFILES, segmentation.TOPIC, legal.TOPIC, outreach.ALLOCATIONS)
 """What a lane reads; the register first, so that it knows how an agency stands before it decides about a case."""
+
+OF_CASES: tuple[type, ...] = (
+    intake.CaseOpened,
+    intake.CaseUpdated,
+    intake.CaseCured,
+    intake.CaseReopened,
+    intake.CaseClosed,
+    intake.DelinquencyRangeChanged,
+)
 
 HELD_BY_OTHERS: Mapping[type, Handler] = {
     legal.HoldPlaced: holds.on_legal_hold,
@@ -98,6 +124,7 @@ class House:
     dispatches: bool
     queues: Mapping[str, str]
     practice: Practice
+    placing: Placing
 
 
 def declare(settings: Settings) -> Service:
@@ -106,7 +133,7 @@ def declare(settings: Settings) -> Service:
     zones = {code: window.zone for code, window in windows.items()}
     practice = Practice(read_terms(zones), read_deadlines(zones))
     rules = rules_of(zones, {*settings.carriers.channels, *settings.worked_by_people, Channel.VISIT})
-    lane = _lane(windows, House(rules, settings.dispatch, queues_of(settings), practice))
+    lane = _lane(windows, House(rules, settings.dispatch, queues_of(settings), practice, read_practice(zones)))
     lane = _dispatching(lane, settings, zones) if settings.dispatch else lane
     return Service(
         name="outreach",
@@ -191,14 +218,11 @@ def _lane(windows: Mapping[str, Window], house: House) -> ActorKind:
         output=outreach.TOPIC,
         layout=PLANS,
         handlers={
-            intake.CaseOpened: cases.on_case,
-            intake.CaseUpdated: cases.on_case,
-            intake.CaseCured: cases.on_case,
-            intake.CaseReopened: cases.on_case,
-            intake.CaseClosed: cases.on_case,
-            intake.DelinquencyRangeChanged: cases.on_case,
-            intake.PaymentPosted: in_turn(cases.on_payment, promises.on_payment),
-            intake.PaymentReversed: in_turn(cases.on_reversal, promises.on_reversal),
+            **dict.fromkeys(OF_CASES, in_turn(cases.on_case, placed.on_case)),
+            intake.PaymentPosted: in_turn(
+                cases.on_payment, promises.on_payment, partial(placed.on_payment, house.placing)
+            ),
+            intake.PaymentReversed: in_turn(cases.on_reversal, promises.on_reversal, placed.on_reversal),
             intake.ProfileChanged: profiles.take,
             intake.ProfileErased: profiles.drop,
             segmentation.TreatmentAssigned: treatments.on_treatment,
@@ -216,6 +240,7 @@ def _lane(windows: Mapping[str, Window], house: House) -> ActorKind:
             ReleaseHold: holds.on_release_hold,
             **_asked_by_people(house.rules),
             **_following(house.practice),
+            **_placed(house),
         },
         on_lane={intake.BusinessDateAdvanced: steps.on_business_date},
         directives={agencies.AgencyListed: register.directive_of},
@@ -244,6 +269,24 @@ def _following(practice: Practice) -> Mapping[type, Handler]:
         RaiseMatter: partial(matters.on_raise, practice.deadlines),
         ResolveMatter: matters.on_resolve,
         MatterDue: matters.on_due,
+    }
+
+
+def _placed(house: House) -> Mapping[type, Handler]:
+    """What supervisors and agencies do with placements, and what time does."""
+    return {
+        placing.OfferPlacement: partial(offering.on_offer, house.placing),
+        placing.AcceptPlacement: partial(offering.on_accept, house.placing),
+        placing.DeclinePlacement: offering.on_decline,
+        placing.HandBackPlacement: offering.on_hand_back,
+        placing.AskRecall: partial(recalling.on_ask_recall, house.placing),
+        placing.ObjectToRecall: recalling.on_object,
+        placing.WithdrawRecall: recalling.on_withdraw_recall,
+        placing.RecallPlacement: recalling.on_recall,
+        placing.AskAgencyPermit: partial(working.on_ask_permit, house.rules),
+        placing.GiveBackAgencyPermit: working.on_give_back,
+        placing.RecordAgencyOutcome: partial(working.on_record, house.practice),
+        PlacementDue: placed.on_due,
     }
 
 

@@ -14,6 +14,7 @@ from shared.contracts import (
     intake,
     legal,
     outreach,
+    placements,
     quarantine,
     segmentation,
 )
@@ -26,7 +27,7 @@ TOPICS: Mapping[str, Mapping[str, type[Fact]]] = {
     intake.PROFILES: {**intake.PROFILE_FACTS, **quarantine.FACTS},
     segmentation.TOPIC: {**segmentation.FACTS, **quarantine.FACTS},
     segmentation.STRATEGIES: segmentation.STRATEGY_FACTS,
-    outreach.TOPIC: {**outreach.FACTS, **quarantine.FACTS},
+    outreach.TOPIC: {**outreach.FACTS, **placements.FACTS, **quarantine.FACTS},
     outreach.ALLOCATIONS: outreach.ALLOCATION_FACTS,
     agencies.TOPIC: agencies.FACTS,
     deliveries.TOPIC: deliveries.FACTS,

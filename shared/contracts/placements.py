@@ -11,6 +11,7 @@ class PlacementEnd(StrEnum):
     """Why an agency works a case no more."""
 
     DECLINED = "declined"
+    NOT_ANSWERED = "not_answered"
     PAID = "paid"
     CLOSED = "closed"
     TIME_IS_UP = "time_is_up"

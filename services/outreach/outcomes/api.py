@@ -1,7 +1,7 @@
 """What came of a contact, over HTTP."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
@@ -167,8 +167,19 @@ async def say_outcome(
 ) -> OutcomeAnswer:
     """Say once what came of a contact. A promise, a dispute, a complaint or hardship makes outreach stand still."""
     answer = await ask(
-        desk, connection, debtor_id=debtor_id, name="record-outcome", body=_command(contact_id, body), key=key, by=staff
+        desk,
+        connection,
+        debtor_id=debtor_id,
+        name="record-outcome",
+        body=command_of(contact_id, body),
+        key=key,
+        by=staff,
     )
+    return answered(contact_id, body, answer)
+
+
+def answered(contact_id: str, body: SayOutcome, answer: dict[str, Any]) -> OutcomeAnswer:
+    """What followed, by an actor's answer."""
     matter = fact(answer, "outreach.matter-raised.v1")
     return OutcomeAnswer(
         contact_id=contact_id,
@@ -205,7 +216,8 @@ async def open_channel(
     return ChannelAnswer(channel=channel)
 
 
-def _command(contact_id: str, body: SayOutcome) -> commands.RecordOutcome:
+def command_of(contact_id: str, body: SayOutcome) -> commands.RecordOutcome:
+    """What was said of a contact, as its actor takes it."""
     return commands.RecordOutcome(
         contact_id=contact_id,
         result=body.result,

@@ -8,6 +8,14 @@ from zoneinfo import available_timezones
 
 from sqlalchemy import text
 
+from services.outreach.agencies.placements.commands import RecordAgencyOutcome
+from services.outreach.agencies.placements.domain.credit import AgencyCredit, PlacementPayment
+from services.outreach.agencies.placements.domain.placement import (
+    Placement,
+    PlacementChange,
+    PlacementDue,
+    TriedAgency,
+)
 from services.outreach.contacts.domain.exposure import Exposure
 from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
 from services.outreach.matters.commands import ResolveMatter
@@ -64,6 +72,14 @@ def _outcome_named(event: Event[Any]) -> Named:
     return (("contacts", event.data.contact_id), ("outcomes", event.data.contact_id))
 
 
+def _said_named(event: Event[Any]) -> Named:
+    return (("contacts", event.data.said.contact_id), ("outcomes", event.data.said.contact_id))
+
+
+def _paid_named(event: Event[Any]) -> Named:
+    return (("placement_payments", (event.data.loan_id, event.data.payment_id)),)
+
+
 def _matter_named(event: Event[Any]) -> Named:
     return (("matters", event.data.matter_id),)
 
@@ -83,6 +99,9 @@ _NAMED: Mapping[type, Callable[[Event[Any]], Named]] = {
     ReleaseHold: _hold_named,
     HoldDue: _hold_named,
     RecordOutcome: _outcome_named,
+    RecordAgencyOutcome: _said_named,
+    intake.PaymentPosted: _paid_named,
+    intake.PaymentReversed: _paid_named,
     ResolveMatter: _matter_named,
     quarantine.DebtorQuarantined: _quarantine_named,
     quarantine.DebtorReleased: _quarantine_named,
@@ -123,6 +142,14 @@ LAYOUT = Layout(
         "reminder_due": Table("promise_reminder_due", ReminderDue, due="due_at"),
         "matters": Table("matter", Matter, key=("matter_id",), settled="settled"),
         "matter_due": Table("matter_due", MatterDue, key=("matter_id",), due="due_on"),
+        "placements": Table("placement", Placement, key=("placement_id",), settled="settled"),
+        "placement_due": Table("placement_due", PlacementDue, due="due_on"),
+        "placement_payments": Table(
+            "placement_payment", PlacementPayment, key=("loan_id", "payment_id"), settled="settled"
+        ),
+        "tried_agencies": Table("tried_agency", TriedAgency, key=("agency_id",)),
+        "placement_changes": Table("placement_change", PlacementChange, use="journal"),
+        "agency_credits": Table("agency_credit", AgencyCredit, use="journal"),
         "work_items": Table("work_item", WorkItem, key=("plan_number", "step_number"), settled="settled"),
         "exposures": Table("contact_exposure", Exposure, use="journal"),
         "profile": Table("profile", HeldProfile),

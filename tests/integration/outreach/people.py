@@ -24,6 +24,7 @@ from shared.messaging.memory_log import MemoryLog
 from shared.messaging.postgres_store import PostgresStore
 from shared.messaging.turn import Turn
 from shared.messaging.worker import Worker
+from shared.settings import Settings
 from tests.integration.outreach.rig import SETTINGS, Actor
 from tests.unit.outreach.play import case
 
@@ -40,13 +41,15 @@ AT_ONCE = 100
 class Office:
     """A bank's collectors at work: the API on a port of its own, and one worker that applies what they ask for."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, settings: Settings = SETTINGS) -> None:
+        self.settings = settings
+        self.tokens = {**TOKENS, **{token.name: token.token for token in settings.tokens}}
         self.clock = VirtualClock(MORNING)
-        service = declare(replace(SETTINGS, worked_by_people=("phone",)))
-        self.service = replace(service, routes=partial(api.routes, SIGNER, self.clock, lambda: SETTINGS.keys))
+        service = declare(replace(settings, worked_by_people=("phone",)))
+        self.service = replace(service, routes=partial(api.routes, SIGNER, self.clock, lambda: settings.keys))
         self.store = PostgresStore(dsn, "lane")
         self.actor = Actor(service.actors[0], self.store)
-        turn = Turn("outreach", service.actors[0], self.store, SETTINGS.vault)
+        turn = Turn("outreach", service.actors[0], self.store, settings.vault)
         self.worker = Worker("office", turn, self.store, MemoryLog(self.clock.now), self.clock, batch=1000)
         self.worker.in_step = True
         self.engine = engine_of(dsn, pool_size=20)
@@ -79,7 +82,7 @@ class Office:
     async def ask(self, path: str, body: Any = None, *, role: str = "operator", key: str = "") -> httpx.Response:
         """Write, and wait for whoever serves."""
         self.keys += 1
-        headers = {"Authorization": f"Bearer {TOKENS[role]}", "Idempotency-Key": key or f"key-{self.keys}"}
+        headers = {"Authorization": f"Bearer {self.tokens[role]}", "Idempotency-Key": key or f"key-{self.keys}"}
         async with self.doors:  # httpx's own queue of those who wait takes ever longer to look through
             return await self.client.post(path, json=body, headers=headers)
 
@@ -91,7 +94,7 @@ class Office:
 
     async def read(self, path: str, role: str) -> httpx.Response:
         """Ask for something, whether it is answered or not."""
-        return await self.client.get(path, headers={"Authorization": f"Bearer {TOKENS[role]}"})
+        return await self.client.get(path, headers={"Authorization": f"Bearer {self.tokens[role]}"})
 
     async def serve(self, until: "asyncio.Future[Any]") -> None:
         """Apply commands until somebody has what they waited for."""
@@ -102,12 +105,12 @@ class Office:
 
 
 @asynccontextmanager
-async def office_of(dsn: str) -> AsyncIterator[Office]:
+async def office_of(dsn: str, settings: Settings = SETTINGS) -> AsyncIterator[Office]:
     """An office on a database, with its API on a port of the loopback."""
-    office = Office(dsn)
+    office = Office(dsn, settings)
     await office.worker.take(range(32))
     listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    app = create_app(office.service, SETTINGS, engine=office.engine)
+    app = create_app(office.service, settings, engine=office.engine)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_keep_alive=600, timeout_graceful_shutdown=2))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=AT_ONCE)

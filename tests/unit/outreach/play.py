@@ -21,7 +21,16 @@ MIDNIGHT = datetime(2026, 3, 1, 16, tzinfo=UTC)
 """The beginning of 2 March 2026 in China: the day's window lies ahead."""
 
 OPEN, CURED, CLOSED = intake.CaseStatus.OPEN, intake.CaseStatus.CURED, intake.CaseStatus.CLOSED
-FUTURE = ("step_due", "plan_due", "hold_due", "contact_due", "promise_due", "reminder_due", "matter_due")
+FUTURE = (
+    "step_due",
+    "plan_due",
+    "hold_due",
+    "contact_due",
+    "promise_due",
+    "reminder_due",
+    "matter_due",
+    "placement_due",
+)
 
 
 def loan(loan_id: str = "loan-1", past_due: int = 50_000, **other: Any) -> intake.LoanSummary:

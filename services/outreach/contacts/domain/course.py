@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from services.outreach.compliance.domain.attempt import LENDER
 from services.outreach.compliance.domain.verdict import Verdict
 from services.outreach.contacts.domain.judging import REMEMBERED, Rules, rules_told
 from services.outreach.contacts.domain.rows import Contact, ContactDue, ContactState, Denial
@@ -68,7 +69,10 @@ class Delivery(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A contact that a step or a person asks for. `attributes` are known of it alone, as rules ask for them."""
+    """A contact that a step or a person asks for. `attributes` are known of it alone, as rules ask for them.
+
+    by: the agency that makes it, if any does.
+    """
 
     contact_id: str
     idempotency_key: str
@@ -84,6 +88,7 @@ class Wanted:
     contact_point: str = ""
     point: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    by: str = LENDER
 
 
 def idempotency_key(debtor_id: str, plan_number: int, step_number: int) -> str:

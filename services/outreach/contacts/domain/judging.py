@@ -49,7 +49,7 @@ class Rules:
 class Asked:
     """What is to be judged. `attributes` are what is known of this contact alone, beside what holds of its line.
 
-    point: stands for the contact point, "" for the one that the bank has on file.
+    point: stands for the contact point, "" for the one that the bank has on file. by: the agency that makes it.
     """
 
     channel: str
@@ -57,6 +57,7 @@ class Asked:
     party: str = Party.DEBTOR
     point: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    by: str = compliance.LENDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def judged(
         channel=line.channel,
         party=party,
         person=_person(party),
-        by=compliance.LENDER,
+        by=asked.by,
         mode=line.mode,
         number=number,
         purpose=asked.purpose,

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "outreach_0013"
-down_revision = "outreach_0011"
+down_revision = "outreach_0012"
 branch_labels = None
 depends_on = None
 

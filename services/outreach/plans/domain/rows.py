@@ -6,6 +6,14 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from services.outreach.agencies.placements.domain.credit import AgencyCredit, PlacementPayment
+from services.outreach.agencies.placements.domain.placement import (
+    OwedLoan,
+    Placement,
+    PlacementChange,
+    PlacementDue,
+    TriedAgency,
+)
 from services.outreach.contacts.domain.exposure import Exposure
 from services.outreach.contacts.domain.rows import Contact, ContactDue, Denial
 from services.outreach.matters.domain import Matter, MatterDue
@@ -93,6 +101,7 @@ class Guard:
     case_version: of the newest case fact applied; stop_version: of the newest payment, cure or closing applied.
     past_due: a weight in minor units of `currency`, the currency of the oldest debt; others are left out of it.
     plans_made: how many plans this debtor has had, so the number of the latest. oldest_due_on: of what is unpaid.
+    loans: those with something past due.
     """
 
     lender_id: str
@@ -105,6 +114,7 @@ class Guard:
     currency: str = ""
     plans_made: int = 0
     oldest_due_on: date | None = None
+    loans: tuple[OwedLoan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +270,12 @@ class DebtorPlans:
     reminder_due: ReminderDue | None
     matters: Mapping[str, Matter]
     matter_due: Mapping[str, MatterDue]
+    placements: Mapping[str, Placement]
+    placement_due: PlacementDue | None
+    placement_payments: Mapping[tuple[str, str], PlacementPayment]
+    tried_agencies: Mapping[str, TriedAgency]
+    placement_changes: tuple[PlacementChange, ...] = ()
+    agency_credits: tuple[AgencyCredit, ...] = ()
     exposures: tuple[Exposure, ...] = ()
     withdrawn_opt_outs: tuple[WithdrawnOptOut, ...] = ()
     profile: Any = None  # a row of shared.profiles: nothing here may look into it

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from services.outreach.agencies.placements.domain.placement import OwedLoan
 from services.outreach.contacts.domain.exposure import exposures
 from services.outreach.plans.domain.course import StopReason, arranged, guard_of, stopped_by_case, without_visits
 from services.outreach.plans.domain.rows import CaseStatus, DebtorPlans, Guard
@@ -64,8 +65,13 @@ def _with_case(state: DebtorPlans, event: Event[Any], case: intake.CaseSummary) 
         currency=currency,
         plans_made=guard.plans_made,
         oldest_due_on=case.oldest_due_on,
+        loans=tuple(_owed(loan) for loan in case.loans if loan.past_due > 0),
     )
     return replace(state, guard=guard)
+
+
+def _owed(loan: intake.LoanSummary) -> OwedLoan:
+    return OwedLoan(loan.loan_id, loan.past_due, loan.outstanding, loan.currency, loan.oldest_due_on)
 
 
 def _weight(loans: Sequence[intake.LoanSummary]) -> tuple[int, str]:

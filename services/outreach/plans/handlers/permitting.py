@@ -1,8 +1,10 @@
 """What people ask of permits: one for a contact that they make themselves, and to give one back."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from services.outreach.compliance.domain.attempt import LENDER
 from services.outreach.compliance.domain.words import Party
 from services.outreach.contacts.domain import course
 from services.outreach.contacts.domain.course import Wanted
@@ -42,7 +44,22 @@ _OWNERS: Mapping[Party, ContactOwner] = {
 
 def on_ask_permit(rules: Mapping[str, Rules], state: DebtorPlans, event: Event[AskPermit], now: Moment) -> Decision:
     """Judge a contact that a person wants to make now, and grant its permit or say why not. Raises Rejected."""
-    asked, contact_id = event.data, derived_id(event.id, "contact")
+    return permit_for(rules, state, event.data, Asker(event.id, event.actor), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for a permit, by which command; for an agency its name, and what is known of it, as rules ask for it."""
+
+    cause: str
+    actor: str
+    agency: str = LENDER
+    known: Mapping[str, Any] = field(default_factory=dict)
+
+
+def permit_for(rules: Mapping[str, Rules], state: DebtorPlans, asked: AskPermit, asker: Asker, now: Moment) -> Decision:
+    """Judge a contact, and grant its permit to whoever asks or say why not. Raises Rejected."""
+    contact_id = derived_id(asker.cause, "contact")
     judge = admitted(rules, state, asked.channel, now)
     point = _point(state, asked)
     wanted = Wanted(
@@ -52,14 +69,15 @@ def on_ask_permit(rules: Mapping[str, Rules], state: DebtorPlans, event: Event[A
         step_number=0,
         channel=asked.channel.value,
         template="",
-        asked_by=event.actor,
+        asked_by=asker.actor,
         case_version=guard_of(state, "").case_version,
         purpose=asked.purpose.value,
         by_hand=True,
         party=asked.party.value,
         contact_point=asked.contact_point,
         point=counted_as(point),
-        attributes=_known_of(asked, point),
+        attributes={**_known_of(asked, point), **asker.known},
+        by=asker.agency,
     )
     state, found = reserved(judge, state, wanted, now)
     return state, (denial_told(state, found) if isinstance(found, Denial) else grant_told(state, found),)

@@ -31,7 +31,7 @@ def judge_of(rules: Mapping[str, Rules], state: DebtorPlans, channel: str) -> Ru
 def reserved(rules: Rules, state: DebtorPlans, wanted: Wanted, now: Moment) -> tuple[DebtorPlans, Contact | Denial]:
     """Judge a contact after all that is in the ledger, and keep its permit there, or why there is none."""
     state = replace(state, contacts=course.without_old(state.contacts, now.instant))
-    asked = Asked(wanted.channel, wanted.purpose, wanted.party, wanted.point, wanted.attributes)
+    asked = Asked(wanted.channel, wanted.purpose, wanted.party, wanted.point, wanted.attributes, wanted.by)
     verdict = judged(rules, asked, state.contacts.values(), now.instant, standing_of(state))
     if not verdict.allowed:
         denial = course.denied(wanted, rules, verdict, now.instant)

@@ -24,6 +24,11 @@ def withdrawn(state: DebtorPlans, reason: str, now: Moment) -> Decision:
     return _taken_back(_without_work(state, reason, now), held, reason, now)
 
 
+def taken_from(holder: str, state: DebtorPlans, reason: str, now: Moment) -> Decision:
+    """Take back every permit that one holder has not used."""
+    return _taken_back(state, [each for each in unused(state) if each.asked_by == holder], reason, now)
+
+
 def unused(state: DebtorPlans) -> list[Contact]:
     """The permits of people of which nobody has said that they were used."""
     return [each for each in state.contacts.values() if each.by_hand and each.state is ContactState.SENDING]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from services.outreach.agencies.placements.domain.placement import WORKED_BY_AN_AGENCY, worked
 from services.outreach.contacts.domain.judging import Rules
 from services.outreach.plans.domain.course import arranged, guard_of, obstacle, stopped, with_step
 from services.outreach.plans.domain.rows import Channel, DebtorPlans, Step, StepDue, StepState, Visit, VisitState
@@ -23,7 +24,8 @@ def on_step_due(
 ) -> Decision:
     """Do what the step says, if at this moment it still may be done.
 
-    A step of a channel that has a queue waits there for people. Without `rules`, no provider is asked.
+    A step of a channel that has a queue waits there for people. Without `rules`, no provider is asked. While an agency
+    works the case, nobody is contacted for a plan of ours.
     """
     due = event.data
     step = state.steps.get((due.plan_number, due.step_number))
@@ -34,6 +36,14 @@ def on_step_due(
         state, what = stopped(state, reason, now.instant)
         state, taken = revoked(state, reason, now)
         return arranged(state, now.instant), (*stop_told(state, what), *taken)
+    if step.channel is not Channel.LEGAL_REFERRAL and worked(state.placements.values()) is not None:
+        return step_ended(state, step, StepState.NOT_DISPATCHED, WORKED_BY_AN_AGENCY, now)
+    return _done(rules, queues, state, step, event.id, now)
+
+
+def _done(
+    rules: Mapping[str, Rules] | None, queues: Queues, state: DebtorPlans, step: Step, cause: str, now: Moment
+) -> Decision:
     action = _ACTIONS.get(step.channel)
     if action is not None:
         return action(state, step, now)
@@ -41,7 +51,7 @@ def on_step_due(
         return working.requested(queues[step.channel], state, step, now)
     if rules is None:
         return step_ended(state, step, StepState.NOT_DISPATCHED, DISPATCH_IS_OFF, now)
-    return contacting.contact(rules, state, step, event.id, now)
+    return contacting.contact(rules, state, step, cause, now)
 
 
 def _visit_requested(state: DebtorPlans, step: Step, now: Moment) -> Decision:

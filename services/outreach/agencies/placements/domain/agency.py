@@ -1,0 +1,44 @@
+"""How an agency stands, and whether it may work a case."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class AgencyStanding:
+    """How an agency stands, by the register's word. commission_ppm: its share by tier, the last for all later ones."""
+
+    agency_id: str
+    suspended: bool
+    licensed_until: date
+    contract_from: date
+    contract_until: date
+    commission_ppm: tuple[int, ...]
+    on_published_list: bool | None = None
+    last_evaluation: date | None = None
+    training_current: bool | None = None
+
+    def refusal(self, on: date) -> str:
+        """Why it may not work anything on a business date; empty where it may."""
+        if self.suspended:
+            return "the agency is suspended"
+        if on > self.licensed_until:
+            return "the agency's licence has ended"
+        return "" if self.contract_from <= on <= self.contract_until else "the agency is not under contract"
+
+    def commission_of(self, tier: int) -> int | None:
+        """Its share of what is paid in a tier, in millionths; None where nothing is agreed."""
+        return self.commission_ppm[min(tier, len(self.commission_ppm)) - 1] if self.commission_ppm else None
+
+    def known(self, on: date) -> Mapping[str, Any]:
+        """What rules may ask of it; what nobody has said is left out, and denies where a rule needs it."""
+        asked = {
+            "contract_valid": self.contract_from <= on <= self.contract_until,
+            "licence_valid": on <= self.licensed_until,
+            "on_published_list": self.on_published_list,
+            "last_evaluation": self.last_evaluation,
+            "training_current": self.training_current,
+        }
+        return {name: value for name, value in asked.items() if value is not None}
