@@ -38,6 +38,7 @@ class AgencyListed(OfAgency, frozen=True, kw_only=True, gc=False):
     contract_from: date
     contract_until: date
     last_evaluation_on: date | None
+    trained_until: date | None
     published: bool
     capacity: int
     commission_ppm: tuple[int, ...]

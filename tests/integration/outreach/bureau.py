@@ -42,6 +42,7 @@ TERMS: Mapping[str, Any] = {
     "contract_from": "2026-01-01",
     "contract_until": "2026-09-30",
     "last_evaluation_on": "2026-02-01",
+    "trained_until": "2026-12-31",
     "published": True,
     "capacity": 5000,
     "commission_ppm": [180000, 250000],

@@ -13,7 +13,7 @@ from shared.contracts import intake
 from shared.contracts.envelope import derived_id
 from shared.messaging.partitioner import partition_of
 from tests.conftest import DatabaseOf
-from tests.integration.outreach.agencies import DAY, offered, own, paid, placed, shown, taken_back, with_agencies
+from tests.integration.outreach.agency_desk import DAY, offered, own, paid, placed, shown, taken_back, with_agencies
 from tests.integration.outreach.people import ANNA, MORNING, Office
 from tests.unit.outreach.play import case, loan
 

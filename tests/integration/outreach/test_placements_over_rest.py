@@ -9,12 +9,12 @@ import asyncpg
 import httpx
 import pytest
 
-from services.outreach.agencies.placements.register import directive_of
+from services.outreach.agencies.placements.register import kept_as
 from services.outreach.contacts.permits import opened
 from shared.contracts import intake
 from shared.messaging.partitioner import partition_of
 from tests.conftest import DatabaseOf
-from tests.integration.outreach.agencies import (
+from tests.integration.outreach.agency_desk import (
     BERTA,
     CALL,
     DAY,
@@ -27,7 +27,7 @@ from tests.integration.outreach.agencies import (
     with_agencies,
 )
 from tests.integration.outreach.people import ANNA, MORNING, SIGNER, Office
-from tests.unit.outreach.placing import Listed
+from tests.unit.outreach.placing import listed
 from tests.unit.outreach.play import CURED
 
 
@@ -121,7 +121,7 @@ async def test_a_permit_is_given_back_and_a_payment_takes_it(office: Office) -> 
 
 async def test_rules_that_deny_an_agency_are_answered_with_their_law(office: Office) -> None:
     placement_id = await placed(office)
-    office.worker.standings[partition_of(ANNA)].directives[directive_of("alpha")] = Listed(training_current=False)
+    office.worker.standings[partition_of(ANNA)].directives[kept_as("alpha")] = listed(trained_until=date(2026, 3, 1))
     refused = await office.post(own(placement_id, "permits"), CALL, role="alpha")
     assert refused.status_code == 409
     [rule] = refused.json()["rules"]

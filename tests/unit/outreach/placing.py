@@ -13,11 +13,12 @@ from services.outreach.agencies.placements.commands import (
     OfferPlacement,
 )
 from services.outreach.agencies.placements.domain.placement import Placement, live
-from services.outreach.agencies.placements.register import directive_of
+from services.outreach.agencies.placements.register import kept_as
 from services.outreach.permits.commands import AskPermit
 from services.outreach.plans.domain.rows import Channel
 from services.outreach.plans.store import LAYOUT
 from shared.contracts import intake
+from shared.contracts.agencies import AgencyListed, AgencyState
 from shared.contracts.envelope import Fact, Moment
 from shared.service import Rejected
 from tests.unit.outreach.play import CURED, DEBTOR, OPEN, Play, case
@@ -29,20 +30,24 @@ WORKED, CURES = OPEN, CURED
 CALL = AskPermit(channel=Channel.PHONE)
 
 
-class Listed(Fact, frozen=True, kw_only=True, gc=False):
-    """The register's word of an agency, as far as placements read it."""
+def listed(agency_id: str = "alpha", **terms: Any) -> AgencyListed:
+    """The register's word of an agency that may do everything, but for what is said otherwise."""
+    stands: dict[str, Any] = {
+        "name": agency_id,
+        "state": AgencyState.ACTIVE,
+        "licence_until": date(2027, 1, 1),
+        "contract_from": date(2026, 1, 1),
+        "contract_until": date(2026, 12, 31),
+        "last_evaluation_on": date(2026, 1, 15),
+        "trained_until": date(2026, 12, 31),
+        "published": True,
+        "capacity": 100,
+        "commission_ppm": (150_000, 250_000),
+    }
+    return AgencyListed(agency_id=agency_id, **{**stands, **terms})
 
-    suspended: bool = False
-    licensed_until: date = date(2027, 1, 1)
-    contract_from: date = date(2026, 1, 1)
-    contract_until: date = date(2026, 12, 31)
-    commission_ppm: tuple[int, ...] = (150_000, 250_000)
-    on_published_list: bool | None = True
-    last_evaluation: date | None = date(2026, 1, 15)
-    training_current: bool | None = True
 
-
-REGISTER = {directive_of("alpha"): Listed(), directive_of("beta"): Listed()}
+REGISTER = {kept_as(each): listed(each) for each in ("alpha", "beta")}
 
 
 @dataclass
@@ -57,10 +62,10 @@ class Placing(Play):
         super()._at(instant)
         self.now = replace(self.now, directives=told)
 
-    def listed(self, agency_id: str, word: Listed | None) -> None:
+    def listed(self, agency_id: str, word: AgencyListed | None) -> None:
         """Have the register say something else of an agency, or nothing."""
-        others = {name: each for name, each in self.now.directives.items() if name != directive_of(agency_id)}
-        known = others if word is None else {**others, directive_of(agency_id): word}
+        others = {name: each for name, each in self.now.directives.items() if name != kept_as(agency_id)}
+        known = others if word is None else {**others, kept_as(agency_id): word}
         self.now = replace(self.now, directives=known)
 
     def offer(self, agency_id: str = "alpha", days: int = 90) -> list[str]:

@@ -48,6 +48,7 @@ def test_an_agency_that_is_listed_is_told_whole_to_every_lane() -> None:
         contract_from=date(2026, 1, 1),
         contract_until=date(2026, 9, 30),
         last_evaluation_on=date(2026, 2, 1),
+        trained_until=date(2026, 12, 31),
         published=True,
         capacity=5_000,
         commission_ppm=(180_000, 250_000),

@@ -7,7 +7,7 @@ import pytest
 from services.outreach.agencies.placements.commands import HandBackPlacement, RecallPlacement
 from services.outreach.agencies.placements.domain.credit import AgencyCredit, PlacementPayment, commission_on, credit_of
 from shared.contracts import intake, placements
-from tests.unit.outreach.placing import ALPHA, CHIEF, MORNING, Listed, Placing, opened
+from tests.unit.outreach.placing import ALPHA, CHIEF, MORNING, Placing, listed, opened
 from tests.unit.outreach.play import CURED, case
 
 
@@ -113,7 +113,7 @@ def test_what_never_counted_is_not_taken_back(play: Placing) -> None:
 
 def test_the_share_is_that_of_the_day_on_which_the_case_was_taken(play: Placing) -> None:
     play.placed()
-    play.listed("alpha", Listed(commission_ppm=(1,)))
+    play.listed("alpha", listed(commission_ppm=(1,)))
     play.pay("p-1", 10_000)
     assert play.credits == [("alpha", 10_000, 1_500)]
 

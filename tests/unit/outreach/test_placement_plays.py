@@ -20,7 +20,8 @@ from services.outreach.agencies.placements.commands import (
 from services.outreach.permits.commands import AskPermit
 from services.outreach.plans.domain.rows import Channel
 from shared.contracts import intake, placements
-from tests.unit.outreach.placing import ALPHA, BETA, CALL, CHIEF, MORNING, Listed, Placing, last, opened, unknown
+from shared.contracts.agencies import AgencyListed, AgencyState
+from tests.unit.outreach.placing import ALPHA, BETA, CALL, CHIEF, MORNING, Placing, last, listed, opened, unknown
 from tests.unit.outreach.play import CLOSED, CURED, case, loan
 
 OFFERED, ACCEPTED, RECALL_ASKED, OBJECTED = "offered", "accepted", "recall_asked", "objected"
@@ -45,7 +46,7 @@ def test_a_case_is_offered_with_what_is_owed_and_until_when(play: Placing) -> No
 
 
 def test_a_placement_ends_with_the_contract_at_the_latest(play: Placing) -> None:
-    play.listed("alpha", Listed(contract_until=date(2026, 4, 1)))
+    play.listed("alpha", listed(contract_until=date(2026, 4, 1)))
     play.offer(days=90)
     assert play.placement.ends_on == date(2026, 4, 1)
 
@@ -54,17 +55,17 @@ def test_a_placement_ends_with_the_contract_at_the_latest(play: Placing) -> None
     ("word", "reason"),
     [
         pytest.param(None, "the agency is not on the register", id="not on the register"),
-        pytest.param(Listed(suspended=True), "the agency is suspended", id="suspended"),
-        pytest.param(Listed(licensed_until=date(2026, 3, 1)), "the agency's licence has ended", id="no licence"),
-        pytest.param(Listed(contract_until=date(2026, 3, 1)), "the agency is not under contract", id="no contract"),
-        pytest.param(Listed(contract_from=date(2026, 3, 3)), "the agency is not under contract", id="not yet"),
-        pytest.param(Listed(commission_ppm=()), "no commission is agreed with this agency", id="no share"),
+        pytest.param(listed(state=AgencyState.SUSPENDED), "the agency is suspended", id="suspended"),
+        pytest.param(listed(licence_until=date(2026, 3, 1)), "the agency's licence has ended", id="no licence"),
+        pytest.param(listed(contract_until=date(2026, 3, 1)), "the agency is not under contract", id="no contract"),
+        pytest.param(listed(contract_from=date(2026, 3, 3)), "the agency is not under contract", id="not yet"),
+        pytest.param(listed(commission_ppm=()), "no commission is agreed with this agency", id="no share"),
     ],
 )
-def test_an_agency_that_may_not_work_is_offered_nothing(play: Placing, word: Listed | None, reason: str) -> None:
+def test_an_agency_that_may_not_work_is_offered_nothing(play: Placing, word: AgencyListed | None, reason: str) -> None:
     play.listed("alpha", word)
     assert play.refused(OfferPlacement(agency_id="alpha", days=90), CHIEF) == ("agency_id", reason)
-    play.listed("beta", Listed())
+    play.listed("beta", listed("beta"))
     assert play.offer("beta") == ["PlacementOffered"]
 
 
@@ -131,7 +132,7 @@ def test_an_offer_that_nobody_answers_is_over_the_day_after_its_last(play: Placi
 
 def test_an_agency_that_may_no_longer_work_cannot_accept(play: Placing) -> None:
     play.offer()
-    play.listed("alpha", Listed(suspended=True))
+    play.listed("alpha", listed(state=AgencyState.SUSPENDED))
     accepting = AcceptPlacement(placement_id=play.placement.placement_id)
     assert play.refused(accepting) == ("placement_id", "the agency is suspended")
 
@@ -232,7 +233,7 @@ def test_time_is_up_the_day_after_the_last(play: Placing) -> None:
 
 
 def test_with_its_contract_an_agencys_placements_end(play: Placing) -> None:
-    play.listed("alpha", Listed(contract_until=date(2026, 3, 20)))
+    play.listed("alpha", listed(contract_until=date(2026, 3, 20)))
     play.placed(days=90)
     play.until(MORNING + timedelta(days=19))
     assert play.placement.ended_as == "contract_ended"

@@ -15,13 +15,14 @@ from services.outreach.agencies.placements.commands import (
 from services.outreach.outcomes.commands import PromiseSaid, RecordOutcome
 from services.outreach.service import declare
 from shared.contracts import outreach
+from shared.contracts.agencies import AgencyListed, AgencyState
 from shared.contracts.outreach import OutcomeResult
 from shared.contracts.segmentation import Channel as Prescribed
-from tests.unit.outreach.placing import ALPHA, BETA, CALL, CHIEF, MORNING, Listed, Placing, last, opened
+from tests.unit.outreach.placing import ALPHA, BETA, CALL, CHIEF, MORNING, Placing, last, listed, opened
 from tests.unit.outreach.play import CURED, LEGAL_HOLD, SETTINGS, treatment
 from tests.unit.outreach.test_contact_plays import LANE as SENDING
 
-[QUEUEING, _] = declare(replace(SETTINGS, worked_by_people=("phone",))).actors
+QUEUEING, *_ = declare(replace(SETTINGS, worked_by_people=("phone",))).actors
 
 
 @pytest.fixture(params=[False, True], ids=["all in memory", "loaded anew each time"])
@@ -55,15 +56,15 @@ def test_an_agency_has_no_permit_for_a_case_that_it_was_only_offered(play: Placi
 @pytest.mark.parametrize(
     ("word", "field"),
     [
-        pytest.param(Listed(contract_until=date(2026, 3, 1)), "contract_valid", id="its contract has ended"),
-        pytest.param(Listed(on_published_list=False), "on_published_list", id="it is on no published list"),
-        pytest.param(Listed(last_evaluation=date(2025, 3, 1)), "last_evaluation", id="it was evaluated long ago"),
-        pytest.param(Listed(training_current=False), "training_current", id="its people are not trained"),
-        pytest.param(Listed(training_current=None), "training_current", id="nobody knows whether they are"),
+        pytest.param(listed(contract_until=date(2026, 3, 1)), "contract_valid", id="its contract has ended"),
+        pytest.param(listed(published=False), "on_published_list", id="it is on no published list"),
+        pytest.param(listed(last_evaluation_on=date(2025, 3, 1)), "last_evaluation", id="it was evaluated long ago"),
+        pytest.param(listed(trained_until=date(2026, 3, 1)), "training_current", id="its people are not trained"),
+        pytest.param(listed(trained_until=None), "training_current", id="nobody knows whether they are"),
         pytest.param(None, "on_published_list", id="it is not on the register any more"),
     ],
 )
-def test_the_rules_look_at_the_agency_before_each_contact(play: Placing, word: Listed | None, field: str) -> None:
+def test_the_rules_look_at_the_agency_before_each_contact(play: Placing, word: AgencyListed | None, field: str) -> None:
     play.placed()
     play.listed("alpha", word)
     assert play.ask() == ["denied by CN-A1 until None"]
@@ -73,7 +74,7 @@ def test_the_rules_look_at_the_agency_before_each_contact(play: Placing, word: L
 
 def test_one_that_is_suspended_is_refused_where_no_rule_asks(play: Placing) -> None:
     play.placed()
-    play.listed("alpha", Listed(suspended=True))
+    play.listed("alpha", listed(state=AgencyState.SUSPENDED))
     asked = AskAgencyPermit(placement_id=play.placement.placement_id, asked=CALL)
     assert play.refused(asked) == ("placement_id", "the agency is suspended")
 

@@ -22,6 +22,13 @@ from services.outreach.agencies.placements.views import (
     PlacementView,
     StatementView,
 )
+from services.outreach.agencies.tenants.tenancy import (
+    PermitAsker,
+    PlacementsReader,
+    PlacementsWriter,
+    StatementReader,
+    TenantConnection,
+)
 from services.outreach.contacts.permits import Signer
 from services.outreach.outcomes.api import OutcomeAnswer, SayOutcome, answered, command_of
 from services.outreach.permits.answers import REFUSED, PermitAnswer, permit_in
@@ -29,11 +36,9 @@ from services.outreach.permits.api import AskPermit, UnusedAnswer
 from services.outreach.permits.commands import AskPermit as PermitAsked
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import CommandDesk, Commands, IdempotencyKey
-from shared.http.database import Connection
 from shared.http.paging import Page, Paging, encode_cursor
 from shared.http.problems import Problem
 
-Agency = Annotated[Principal, Depends(require(Role.AGENCY))]
 ContactId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The contact, as it was permitted.")]
 
 
@@ -70,7 +75,7 @@ def no_such_placement() -> Problem:
 
 
 async def list_placements(
-    connection: Connection, paging: Paging, agency: Agency, state: PlacementState | None = None
+    connection: TenantConnection, paging: Paging, agency: PlacementsReader, state: PlacementState | None = None
 ) -> Page[PlacementView]:
     """The caller's placements in order of their ids, or those in one state."""
     asked = {"agency": agency.name, "state": state, "after": paging.after, "limit": paging.limit}
@@ -78,7 +83,9 @@ async def list_placements(
     return Page(items=items, next=paging.cursor(items[-1].placement_id if items else None, len(items)))
 
 
-async def read_placement(placement_id: PlacementId, connection: Connection, agency: Agency) -> PlacementView:
+async def read_placement(
+    placement_id: PlacementId, connection: TenantConnection, agency: PlacementsReader
+) -> PlacementView:
     """One of the caller's placements."""
     asked = {"agency": agency.name, "placement_id": placement_id}
     row = (await connection.execute(store.PLACEMENT, asked)).first()
@@ -87,7 +94,7 @@ async def read_placement(placement_id: PlacementId, connection: Connection, agen
     return PlacementView.model_validate(row)
 
 
-async def read_changes(connection: Connection, paging: Paging, agency: Agency) -> Changes:
+async def read_changes(connection: TenantConnection, paging: Paging, agency: PlacementsReader) -> Changes:
     """Everything that has changed since a cursor, or from the beginning; ask on with `next`, now or tomorrow."""
     place = changes.place_of(paging)
     asked = {"agency": agency.name, "limit": paging.limit, **changes.asked_of(place)}
@@ -99,7 +106,9 @@ async def read_changes(connection: Connection, paging: Paging, agency: Agency) -
     )
 
 
-async def read_own_statement(month: Month, connection: Connection, paging: Paging, agency: Agency) -> StatementView:
+async def read_own_statement(
+    month: Month, connection: TenantConnection, paging: Paging, agency: StatementReader
+) -> StatementView:
     """What the caller has earned in a month of the lender's business dates."""
     return await statement_of(connection, agency.name, month, paging)
 
@@ -130,7 +139,11 @@ async def _submit(
 
 
 async def accept_placement(
-    placement_id: PlacementId, desk: Commands, key: IdempotencyKey, connection: Connection, agency: Agency
+    placement_id: PlacementId,
+    desk: Commands,
+    key: IdempotencyKey,
+    connection: TenantConnection,
+    agency: PlacementsWriter,
 ) -> PlacementAnswer:
     """Take a case that was offered."""
     wanted = commands.AcceptPlacement(placement_id=placement_id)
@@ -143,8 +156,8 @@ async def decline_placement(
     body: WithReason,
     desk: Commands,
     key: IdempotencyKey,
-    connection: Connection,
-    agency: Agency,
+    connection: TenantConnection,
+    agency: PlacementsWriter,
 ) -> PlacementAnswer:
     """Not take a case that was offered."""
     wanted = commands.DeclinePlacement(placement_id=placement_id, reason=body.reason)
@@ -157,8 +170,8 @@ async def hand_back_placement(
     body: WithReason,
     desk: Commands,
     key: IdempotencyKey,
-    connection: Connection,
-    agency: Agency,
+    connection: TenantConnection,
+    agency: PlacementsWriter,
 ) -> PlacementAnswer:
     """Give a case back that was accepted, with every permit for it."""
     wanted = commands.HandBackPlacement(placement_id=placement_id, reason=body.reason)
@@ -171,8 +184,8 @@ async def object_to_recall(
     body: WithReason,
     desk: Commands,
     key: IdempotencyKey,
-    connection: Connection,
-    agency: Agency,
+    connection: TenantConnection,
+    agency: PlacementsWriter,
 ) -> PlacementAnswer:
     """Say why a case that is asked back should stay; it is worked on until somebody decides."""
     wanted = commands.ObjectToRecall(placement_id=placement_id, reason=body.reason)
@@ -190,8 +203,8 @@ class _Permits:
         body: AskPermit,
         desk: Commands,
         key: IdempotencyKey,
-        connection: Connection,
-        agency: Agency,
+        connection: TenantConnection,
+        agency: PermitAsker,
     ) -> PermitAnswer:
         """Ask for leave to make one contact now, for a case that the caller holds."""
         asked = PermitAsked(**{**body.model_dump(), "content": tuple(body.content)})
@@ -205,8 +218,8 @@ async def give_back_permit(
     contact_id: ContactId,
     desk: Commands,
     key: IdempotencyKey,
-    connection: Connection,
-    agency: Agency,
+    connection: TenantConnection,
+    agency: PermitAsker,
 ) -> UnusedAnswer:
     """Say that a contact was not made: its permit counts no more, and stays in the ledger."""
     wanted = commands.GiveBackAgencyPermit(placement_id=placement_id, contact_id=contact_id)
@@ -219,8 +232,8 @@ async def say_outcome(
     body: SayAgencyOutcome,
     desk: Commands,
     key: IdempotencyKey,
-    connection: Connection,
-    agency: Agency,
+    connection: TenantConnection,
+    agency: PermitAsker,
 ) -> OutcomeAnswer:
     """Say once what came of a contact of the caller's, also of one that had begun before the placement ended."""
     said = command_of(body.contact_id, body)

@@ -33,6 +33,7 @@ class TermsBody(_Body):
     contract_from: IsoDate
     contract_until: IsoDate = Field(description="The last day of the contract.")
     last_evaluation_on: IsoDate | None = None
+    trained_until: IsoDate | None = None
     published: bool = Field(description="Whether it is on the public list of agencies.")
     capacity: int = Field(ge=0, le=1_000_000, description="How many cases it may hold at a time.")
     commission_ppm: list[Annotated[int, Field(ge=0, le=1_000_000)]] = Field(

@@ -18,6 +18,7 @@ class AgencyTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     contract_from: date
     contract_until: date
     last_evaluation_on: date | None
+    trained_until: date | None
     published: bool
     capacity: int
     commission_ppm: tuple[int, ...]

@@ -50,6 +50,7 @@ class Agency:
     contract_from: date
     contract_until: date
     last_evaluation_on: date | None
+    trained_until: date | None
     published: bool
     capacity: int
     commission_ppm: tuple[int, ...]
@@ -120,6 +121,8 @@ class Terms(Protocol):
     def contract_until(self) -> date: ...
     @property
     def last_evaluation_on(self) -> date | None: ...
+    @property
+    def trained_until(self) -> date | None: ...
 
 
 class Standing(Terms, Protocol):

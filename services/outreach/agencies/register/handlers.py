@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from services.outreach.agencies.placements.register import kept_as
 from services.outreach.agencies.register.commands import (
     AddKey,
     AgencyTerms,
@@ -56,7 +57,7 @@ def decode(record: Record) -> Event[Any] | None:
 
 def directive_of(fact: AgencyListed) -> str:
     """Under which name a lane keeps how an agency stands."""
-    return f"agency/{fact.agency_id}"
+    return kept_as(fact.agency_id)
 
 
 def on_list(file: AgencyFile, event: Event[ListAgency], now: Moment) -> Decision:
@@ -224,6 +225,7 @@ def _listed(file: AgencyFile, agency: Agency, event: Event[Any], now: Moment, st
         contract_from=changed.contract_from,
         contract_until=changed.contract_until,
         last_evaluation_on=changed.last_evaluation_on,
+        trained_until=changed.trained_until,
         published=changed.published,
         capacity=changed.capacity,
         commission_ppm=changed.commission_ppm,

@@ -20,8 +20,8 @@ LAYOUT = Layout(
 )
 
 _COLUMNS = """agency_id, name, state, state_reason, licence_number, licence_until, contract_number, contract_from,
-    contract_until, last_evaluation_on, published, capacity, commission_ppm, scopes, complaints, listed_by, listed_at,
-    changed_by, changed_at"""
+    contract_until, last_evaluation_on, trained_until, published, capacity, commission_ppm, scopes, complaints,
+    listed_by, listed_at, changed_by, changed_at"""
 _JSON = {"commission_ppm": JSON, "scopes": JSON}
 _ALL = text(f"SELECT {_COLUMNS} FROM agency ORDER BY agency_id").columns(**_JSON)
 _ONE = text(f"SELECT {_COLUMNS} FROM agency WHERE agency_id = :agency_id").columns(**_JSON)

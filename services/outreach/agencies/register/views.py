@@ -25,6 +25,7 @@ class AgencyView(_View):
     contract_from: date
     contract_until: date
     last_evaluation_on: date | None
+    trained_until: date | None
     published: bool
     capacity: int
     commission_ppm: list[int]

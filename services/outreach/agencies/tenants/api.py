@@ -44,6 +44,7 @@ class OwnStanding(_View):
     contract_from: date
     contract_until: date
     last_evaluation_on: date | None
+    trained_until: date | None
     published: bool
     capacity: int = Field(description="How many cases it may hold at a time.")
     commission_ppm: list[int] = Field(description="Its share of payments in millionths, by tier; the first is tier 1.")

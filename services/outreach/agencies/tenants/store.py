@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 _OWN = text("""
     SELECT agency_id, name, state, state_reason, licence_number, licence_until, contract_number, contract_from,
-        contract_until, last_evaluation_on, published, capacity, commission_ppm, scopes, complaints
+        contract_until, last_evaluation_on, trained_until, published, capacity, commission_ppm, scopes, complaints
     FROM agency WHERE agency_id = :agency_id
 """).columns(commission_ppm=JSON, scopes=JSON)
 _KEYS = text("""

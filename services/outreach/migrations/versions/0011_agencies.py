@@ -54,6 +54,7 @@ CREATE TABLE agency (
     shard smallint NOT NULL, agency_id text NOT NULL, name text NOT NULL, state text NOT NULL,
     state_reason text NOT NULL, licence_number text NOT NULL, licence_until date NOT NULL,
     contract_number text NOT NULL, contract_from date NOT NULL, contract_until date NOT NULL, last_evaluation_on date,
+    trained_until date,
     published boolean NOT NULL, capacity bigint NOT NULL, commission_ppm jsonb NOT NULL, scopes jsonb NOT NULL,
     complaints bigint NOT NULL, listed_by text NOT NULL, listed_at timestamptz NOT NULL, changed_by text NOT NULL,
     changed_at timestamptz NOT NULL,

@@ -59,6 +59,11 @@ CREATE TABLE agency_credit (
 );
 CREATE INDEX agency_credit_of_agency ON agency_credit (agency_id, posted_on, id);
 
+SELECT wall_off('placement'), wall_off('placement_change'), wall_off('agency_credit');
+GRANT SELECT ON placement, placement_change, agency_credit TO fairdue_agency;
+-- Of how late a case is by now; it has nothing of anybody's.
+GRANT SELECT ON lane_clock TO fairdue_agency;
+
 -- Of cases that were told before, the loans come with their next fact.
 ALTER TABLE debtor_guard ADD COLUMN loans jsonb NOT NULL DEFAULT '[]';
 """
@@ -73,5 +78,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take both away; only a test does."""
+    op.execute("REVOKE SELECT ON lane_clock FROM fairdue_agency")
     op.execute(f"DROP TABLE {TABLES}")
     op.execute("ALTER TABLE debtor_guard DROP COLUMN loans")

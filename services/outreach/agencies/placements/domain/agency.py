@@ -18,7 +18,7 @@ class AgencyStanding:
     commission_ppm: tuple[int, ...]
     on_published_list: bool | None = None
     last_evaluation: date | None = None
-    training_current: bool | None = None
+    trained_until: date | None = None
 
     def refusal(self, on: date) -> str:
         """Why it may not work anything on a business date; empty where it may."""
@@ -39,6 +39,6 @@ class AgencyStanding:
             "licence_valid": on <= self.licensed_until,
             "on_published_list": self.on_published_list,
             "last_evaluation": self.last_evaluation,
-            "training_current": self.training_current,
+            "training_current": None if self.trained_until is None else on <= self.trained_until,
         }
         return {name: value for name, value in asked.items() if value is not None}

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from services.outreach.agencies.placements.register import directive_of
+from services.outreach.agencies.placements.register import kept_as
 from shared.contracts import intake
 from shared.settings import ApiToken
 from tests.integration.outreach.people import ANNA, Office, office_of
 from tests.integration.outreach.rig import SETTINGS
-from tests.unit.outreach.placing import Listed
+from tests.unit.outreach.placing import listed
 from tests.unit.outreach.play import case
 
 AGENCIES = tuple(ApiToken(name, "agency", f"a token of the agency {name} 0001") for name in ("alpha", "beta"))
@@ -26,7 +26,9 @@ async def with_agencies(dsn: str) -> AsyncIterator[Office]:
     """An office with one debtor, whose lanes know two agencies."""
     async with office_of(dsn, replace(SETTINGS, tokens=(*SETTINGS.tokens, *AGENCIES))) as office:
         for number in office.worker.standings:
-            office.worker.standings[number].directives.update({directive_of(each.name): Listed() for each in AGENCIES})
+            office.worker.standings[number].directives.update(
+                {kept_as(each.name): listed(each.name) for each in AGENCIES}
+            )
         await office.hear(intake.BusinessDateAdvanced(business_date=date(2026, 3, 2)), 0, "")
         await office.know()
         yield office
