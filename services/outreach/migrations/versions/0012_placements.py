@@ -5,7 +5,7 @@ from alembic import op
 revision = "outreach_0012"
 down_revision = "outreach_0011"
 branch_labels = None
-depends_on = None
+depends_on = "runtime_0001"
 
 SCHEMA = """
 CREATE TABLE placement (
