@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.outreach.agencies.webhooks import signing
-from services.outreach.agencies.webhooks.handlers import DeliveryHeard
+from services.outreach.agencies.webhooks.hearing import DeliveryHeard
 from services.outreach.agencies.webhooks.sending import Caller
 from shared.clock import VirtualClock
 from shared.contracts.deliveries import DeliveryBegun
