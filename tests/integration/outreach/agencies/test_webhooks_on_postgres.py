@@ -79,7 +79,7 @@ async def test_a_failure_is_tried_again_under_the_same_id_until_it_is_taken(hous
 async def test_a_process_that_dies_between_sending_and_hearing_leaves_the_same_id_to_the_next(
     dsn: str, receiver: Receiver
 ) -> None:
-    async with house_of(dsn) as first:
+    async with house_of(dsn, seconds=5.0) as first:
         await first.tells(NORTH, receiver.url)
         await first.hear(placed(NORTH))
         receiver.hangs = True
