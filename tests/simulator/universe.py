@@ -10,6 +10,7 @@ from services.outreach.contacts.domain.rows import Contact, ContactState
 from services.outreach.service import with_gateway
 from shared.assembly import topics_of, worker_of
 from shared.contracts import core_banking
+from shared.contracts.outreach import ContactPermitted
 from shared.messaging.broker import Lane, TopicSpec
 from shared.messaging.loop import Loop, Pace
 from shared.messaging.memory_database import MemoryDatabase
@@ -127,7 +128,7 @@ class Universe:
 
     def _loop(self, process: Process, service: Service, kind: ActorKind) -> Loop:
         broker, store = SimulatedBroker(process), SimulatedStore(process, kind.name)
-        if kind.errands:
+        if ContactPermitted in kind.errands:
             kind = with_gateway(kind, SimulatedGateway(process, self.provider), SIGNER)
         worker = worker_of(service, kind, settings(), broker, self.world, process.name, store)
         worker.meter = Unread(service.name, kind.name)

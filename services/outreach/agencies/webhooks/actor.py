@@ -1,9 +1,9 @@
 """The declaration of the actor that tells agencies: alone, since places are counted by agency and not by debtor."""
 
-from services.outreach.agencies.webhooks import handlers
+from services.outreach.agencies.webhooks import handlers, hearing
 from services.outreach.agencies.webhooks.commands import ReplayDeliveries, RotateSecret, SetWebhook, SwitchWebhook
 from services.outreach.agencies.webhooks.domain import DeliveryDue
-from services.outreach.agencies.webhooks.handlers import DeliveryHeard, Notice
+from services.outreach.agencies.webhooks.hearing import DeliveryHeard, Notice
 from services.outreach.agencies.webhooks.sending import Caller
 from services.outreach.agencies.webhooks.store import LAYOUT
 from shared.contracts import deliveries, outreach
@@ -33,9 +33,9 @@ def webhooks(caller: Caller) -> ActorKind:
             "switch-webhook": SwitchWebhook,
             "replay-deliveries": ReplayDeliveries,
         },
-        decode=handlers.decode,
-        owner_of=handlers.agency_of,
+        decode=hearing.decode,
+        owner_of=hearing.agency_of,
         errands={deliveries.DeliveryBegun: caller.call},
-        room_of=handlers.agency_of,
+        room_of=hearing.agency_of,
         let_go=caller.close,
     )

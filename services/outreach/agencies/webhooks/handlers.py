@@ -1,11 +1,9 @@
 """What an agency is told: facts about its placements become deliveries, and each is tried until it is taken."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeAlias
-
-import msgspec
 
 from services.outreach.agencies.webhooks import domain
 from services.outreach.agencies.webhooks.commands import ReplayDeliveries, RotateSecret, SetWebhook, SwitchWebhook
@@ -18,81 +16,15 @@ from services.outreach.agencies.webhooks.domain import (
     Endpoint,
     Webhooks,
 )
-from shared.contracts import deliveries, placements
-from shared.contracts.envelope import Event, Fact, Moment, Told, derived_id
-from shared.contracts.reading import UnreadableError, check_event, parsed
-from shared.messaging.broker import Record
+from services.outreach.agencies.webhooks.hearing import DeliveryHeard, Notice, delivery_of
+from shared.contracts import deliveries
+from shared.contracts.envelope import Event, Fact, Moment, Told
 from shared.service import Rejected
 
 Decision: TypeAlias = tuple[Webhooks, Sequence[Told]]
 
-SENT = frozenset(
-    {
-        placements.PlacementOffered,
-        placements.PlacementRecallAsked,
-        placements.PlacementRecallWithdrawn,
-        placements.PlacementEnded,
-        placements.PlacementPaid,
-        placements.PlacementPaymentReversed,
-    }
-)
-"""Of which facts an agency is told."""
-
 GONE = 410
 _MADE = range(200, 300)
-_DECODERS: Mapping[bytes, msgspec.json.Decoder[Event[Any]]] = {
-    name.encode(): msgspec.json.Decoder(Event[fact])  # type: ignore[valid-type]  # the type is looked up
-    for name, fact in placements.FACTS.items()
-    if fact in SENT
-}
-
-
-class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """A fact about a placement, as its agency is told of it."""
-
-    agency_id: str
-    payload: str
-
-
-class DeliveryHeard(msgspec.Struct, frozen=True, kw_only=True):
-    """How an attempt ended. status: of the answer, 0 where there was none. seconds: how long we are asked to wait."""
-
-    agency_id: str
-    delivery_id: str
-    attempt: int
-    status: int = 0
-    reason: str = ""
-    seconds: float = 0.0
-
-
-def decode(record: Record) -> Event[Any] | None:
-    """Facts of which an agency is told; None for the rest, which is most of the topic. Raises Rejected."""
-    name = next((value for header, value in record.headers if header == "type"), b"")
-    if name not in _DECODERS:
-        return None
-    try:
-        event: Event[Any] = parsed(_DECODERS[name].decode, record.value)
-        check_event(event, record.value)
-    except UnreadableError as error:
-        raise Rejected(error.reason, field=error.field) from None
-    return msgspec.structs.replace(event, data=Notice(agency_id=event.data.agency_id, payload=_payload(event)))
-
-
-def _payload(event: Event[Any]) -> str:
-    """What is sent, to the byte: the same each time, since it is signed."""
-    about = {"debtor_id": event.debtor_id, "lender_id": event.lender_id, **msgspec.to_builtins(event.data)}
-    whole = {"type": event.type, "timestamp": event.occurred_at, "data": about}
-    return msgspec.json.encode(whole).decode()
-
-
-def agency_of(event: Event[Any]) -> str:
-    """Whose state an event changes."""
-    return str(event.data.agency_id)
-
-
-def delivery_of(event: Event[Any]) -> str:
-    """The id of the delivery of a fact: by it the receiver knows what it has had already."""
-    return derived_id(event.id, "webhook")
 
 
 def on_notice(state: Webhooks, event: Event[Notice], now: Moment) -> Decision:

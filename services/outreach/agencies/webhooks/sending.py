@@ -12,7 +12,7 @@ import httpx
 
 from services.outreach.agencies.webhooks.addresses import InsideError, Resolve, checked, pinned, resolve
 from services.outreach.agencies.webhooks.domain import LONGEST_WAIT
-from services.outreach.agencies.webhooks.handlers import DeliveryHeard
+from services.outreach.agencies.webhooks.hearing import DeliveryHeard
 from services.outreach.agencies.webhooks.signing import headers_of, opened
 from shared.clock import Clock
 from shared.contracts.deliveries import DeliveryBegun

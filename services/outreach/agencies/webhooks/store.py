@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from services.outreach.agencies.webhooks.commands import ReplayDeliveries
 from services.outreach.agencies.webhooks.domain import Delivery, DeliveryDue, Endpoint, Webhooks
-from services.outreach.agencies.webhooks.handlers import DeliveryHeard, Notice, delivery_of
+from services.outreach.agencies.webhooks.hearing import DeliveryHeard, Notice, delivery_of
 from shared.contracts.envelope import Event
 from shared.messaging.layout import Layout, Named, Table
 

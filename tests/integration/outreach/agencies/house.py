@@ -104,7 +104,7 @@ class House:
 
 
 @asynccontextmanager
-async def house_of(dsn: str, clock: VirtualClock | None = None, seconds: float = 5.0) -> AsyncIterator[House]:
+async def house_of(dsn: str, clock: VirtualClock | None = None, seconds: float = 60.0) -> AsyncIterator[House]:
     """A process; it takes the actor from whoever holds it."""
     clock = clock or VirtualClock(NINE)
     caller = Caller(SETTINGS.vault, to_private=True, seconds=seconds)

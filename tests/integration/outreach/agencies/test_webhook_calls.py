@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.outreach.agencies.webhooks import signing
-from services.outreach.agencies.webhooks.handlers import DeliveryHeard
+from services.outreach.agencies.webhooks.hearing import DeliveryHeard
 from services.outreach.agencies.webhooks.sending import Caller
 from shared.clock import VirtualClock
 from shared.contracts.deliveries import DeliveryBegun
@@ -129,7 +129,7 @@ async def test_a_receiver_that_hangs_is_given_up(caller: Caller, receiver: Recei
 
 
 async def test_of_an_answer_only_its_head_is_read(caller: Caller, receiver: Receiver) -> None:
-    receiver.endless, caller.seconds = True, 2.0
+    receiver.endless, caller.seconds = True, 20.0
     assert (await called(caller, receiver.url)).status == 200
 
 

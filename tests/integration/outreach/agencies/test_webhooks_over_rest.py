@@ -1,5 +1,6 @@
 """Webhooks over REST: an agency has its own, supervisors every one, and nobody sees a secret twice."""
 
+import base64
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -52,7 +53,7 @@ async def test_secrets_lie_sealed_wherever_they_lie(house: House) -> None:
     for table in ("webhook_endpoint", "command", "outbox", "webhook_delivery"):
         kept = str([tuple(row) for row in await connection.fetch(f"SELECT t::text, t.* FROM {table} t")])
         for secret in shown:
-            raw = signing.base64.b64decode(secret.removeprefix(signing.PREFIX))
+            raw = base64.b64decode(secret.removeprefix(signing.PREFIX))
             assert not {secret, secret.removeprefix(signing.PREFIX), raw.hex()} & set(kept.split()), table
             assert secret.removeprefix(signing.PREFIX) not in kept
             assert raw.hex() not in kept

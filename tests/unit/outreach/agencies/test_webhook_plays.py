@@ -8,7 +8,7 @@ import pytest
 from services.outreach.agencies.webhooks import domain
 from services.outreach.agencies.webhooks.commands import ReplayDeliveries, RotateSecret, SetWebhook, SwitchWebhook
 from services.outreach.agencies.webhooks.domain import PLACES, DeliveryState
-from services.outreach.agencies.webhooks.handlers import decode
+from services.outreach.agencies.webhooks.hearing import decode
 from shared.contracts import placements
 from shared.contracts.deliveries import (
     DeliveryBegun,
@@ -67,7 +67,7 @@ def test_what_is_sent_says_what_it_is_about_and_whose() -> None:
 @pytest.mark.parametrize("fact", [placements.PlacementAccepted, placements.PlacementRecallObjected])
 def test_what_the_agency_did_itself_it_is_not_told(fact: type[Fact]) -> None:
     other = {"reason": "ours"} if fact is placements.PlacementRecallObjected else {}
-    made = fact(placement_id="p-1", agency_id=AGENCY, **other)  # type: ignore[call-arg]  # both have these fields
+    made = fact(placement_id="p-1", agency_id=AGENCY, **other)
     assert decode(record_of(event_of(made))) is None
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from services.outreach.agencies.webhooks.domain import Delivery, Webhooks
-from services.outreach.agencies.webhooks.handlers import DeliveryHeard, decode
+from services.outreach.agencies.webhooks.hearing import DeliveryHeard, decode
 from services.outreach.agencies.webhooks.store import LAYOUT
 from services.outreach.service import declare
 from shared.contracts import deliveries, outreach, placements
