@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from services.outreach.agencies.placements.commands import HandBackPlacement, RecallPlacement
+from services.outreach.agencies.placements.commands import HandBackPlacement, ObjectToRecall, RecallPlacement
 from services.outreach.agencies.placements.domain.credit import AgencyCredit, PlacementPayment, commission_on, credit_of
 from shared.contracts import intake, placements
 from tests.unit.outreach.placing import ALPHA, CHIEF, MORNING, Placing, listed, opened
@@ -54,7 +54,9 @@ def test_a_payment_counts_while_a_recall_is_only_asked_for(play: Placing) -> Non
     play.placed()
     play.recall(date(2026, 3, 6))
     play.pay("p-1", 10_000)
-    assert play.credits == [("alpha", 10_000, 1_500)]
+    play.tell(ObjectToRecall(placement_id=play.placement.placement_id, reason="they pay on Friday"), actor=ALPHA)
+    play.pay("p-2", 10_000)
+    assert play.credits == [("alpha", 10_000, 1_500)] * 2
 
 
 def test_the_payment_that_cures_a_case_counts_before_the_placement_ends(play: Placing) -> None:
