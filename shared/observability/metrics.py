@@ -109,7 +109,7 @@ WEBHOOK_CALLS = _counter(
     *("calls", "outcome"),
 )
 DEAD_DELIVERIES = _gauge(
-    "webhook_deliveries_dead",
+    "dead_webhook_deliveries",
     "Deliveries to agencies that were given up after every attempt, and that nobody has replayed yet.",
     "deliveries",
 )

@@ -3,20 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.outreach.agencies.tenants.tenancy import WebhookKeeper, tenant_connection
 from services.outreach.agencies.webhooks import commands, signing, store
 from services.outreach.agencies.webhooks.addresses import LONGEST_URL, InsideError, checked
 from services.outreach.agencies.webhooks.domain import DeliveryState
 from shared.contracts.reasons import REASON_LENGTH, REASON_PATTERN
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import CommandDesk, Commands, IdempotencyKey
-from shared.http.database import Connection
+from shared.http.database import Connection, read_only
 from shared.http.inputs import NO_NUL, Instant
 from shared.http.paging import Page, PageRequest, Paging, malformed_cursor
 from shared.http.problems import Problem
@@ -109,7 +110,7 @@ class Tenant:
     by: Principal
 
 
-def _own(principal: Annotated[Principal, Depends(require(Role.AGENCY))]) -> Tenant:
+def _own(principal: WebhookKeeper) -> Tenant:
     return Tenant(principal.name, principal)
 
 
@@ -120,10 +121,11 @@ def _any(agency_id: AgencyId, principal: Annotated[Principal, Depends(require(Ro
 def routes(vault: Vault, *, to_private: bool = False) -> APIRouter:
     """The routes, for agencies about their own, and for supervisors. `vault` seals and opens secrets."""
     router = APIRouter(prefix="/v1", tags=["webhooks"])
-    for prefix, whose in (("/agency/webhooks", _own), ("/agencies/{agency_id}/webhooks", _any)):
+    own = ("/agency/webhooks", _own, tenant_connection)
+    for prefix, whose, behind in (own, ("/agencies/{agency_id}/webhooks", _any, read_only)):
+        _add_reading(router, prefix, whose, behind)
         _add_endpoint(router, prefix, whose, _Secrets(vault), to_private=to_private)
         _add_switching(router, prefix, whose)
-        _add_deliveries(router, prefix, whose)
         _add_replaying(router, prefix, whose)
     return router
 
@@ -131,14 +133,6 @@ def routes(vault: Vault, *, to_private: bool = False) -> APIRouter:
 def _add_endpoint(
     router: APIRouter, prefix: str, whose: Callable[..., Tenant], secrets: "_Secrets", *, to_private: bool
 ) -> None:
-    @router.get(prefix)
-    async def read_webhook(tenant: Annotated[Tenant, Depends(whose)], connection: Connection) -> WebhookView:
-        """Where the agency is told."""
-        found = (await connection.execute(store.ENDPOINT, {"agency_id": tenant.agency_id})).first()
-        if found is None:
-            raise Problem(404, "No webhook", "The agency has set none.", field="agency_id")
-        return WebhookView.model_validate(found)
-
     @router.post(prefix, status_code=201)
     async def set_webhook(
         tenant: Annotated[Tenant, Depends(whose)], body: WebhookToSet, desk: Commands, key: IdempotencyKey,
@@ -184,11 +178,22 @@ def _add_switching(router: APIRouter, prefix: str, whose: Callable[..., Tenant])
         return await switched(tenant, body, desk, key, enabled=True)
 
 
-def _add_deliveries(router: APIRouter, prefix: str, whose: Callable[..., Tenant]) -> None:
+def _add_reading(router: APIRouter, prefix: str, whose: Callable[..., Tenant], behind: Callable[..., Any]) -> None:
+    """Add what is read; `behind` is the connection that it is read through, an agency's own behind the wall."""
+    Reading: TypeAlias = Annotated[AsyncConnection, Depends(behind)]  # noqa: N806  # a type, if one of this call
+
+    @router.get(prefix)
+    async def read_webhook(tenant: Annotated[Tenant, Depends(whose)], connection: Reading) -> WebhookView:
+        """Where the agency is told."""
+        found = (await connection.execute(store.ENDPOINT, {"agency_id": tenant.agency_id})).first()
+        if found is None:
+            raise Problem(404, "No webhook", "The agency has set none.", field="agency_id")
+        return WebhookView.model_validate(found)
+
     @router.get(prefix + "/deliveries")
     async def list_deliveries(
         tenant: Annotated[Tenant, Depends(whose)],
-        connection: Connection,
+        connection: Reading,
         paging: Paging,
         state: DeliveryState | None = None,
     ) -> Page[DeliveryView]:

@@ -32,6 +32,10 @@ CREATE TABLE webhook_due (
     PRIMARY KEY (agency_id, delivery_id)
 ) WITH (fillfactor = 80);
 CREATE INDEX webhook_due_due ON webhook_due (shard, due_at);
+
+SELECT wall_off('webhook_endpoint'), wall_off('webhook_delivery');
+GRANT SELECT (agency_id, url, enabled, reason, set_at, set_by, older_until) ON webhook_endpoint TO fairdue_agency;
+GRANT SELECT ON webhook_delivery TO fairdue_agency;
 """
 
 
