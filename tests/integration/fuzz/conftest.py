@@ -16,6 +16,12 @@ from tests.integration.live.process import Product, eventually
 
 __all__ = ["home"]
 
+AGENCY = {
+    "agency_id": "east-recovery", "name": "East Recovery Ltd", "licence_number": "L-4711",
+    "licence_until": "2027-06-30", "contract_number": "C-17", "contract_from": "2026-01-01",
+    "contract_until": "2026-12-31", "published": True, "capacity": 5000, "commission_ppm": [180000],
+}  # fmt: skip
+
 LOANS, DAYS, SEED = "150", "8", "19"
 """Of these loans, one has long been overdue, so there is a matter."""
 
@@ -35,6 +41,8 @@ def product(home: Path) -> Iterator[Product]:
     product.start()
     try:
         product.await_ready()
+        listed = product.post("outreach", "/v1/agencies", AGENCY, "supervisor", {"Idempotency-Key": "an-agency"})
+        assert listed.status_code == 201, listed.text
         asyncio.run(_say_nonsense(PostgresServer(home / "data" / "up" / "postgres")))
         eventually(lambda: product.get("intake", "/v1/dead-letters").json()["items"])
         yield product
