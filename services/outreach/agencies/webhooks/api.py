@@ -180,7 +180,7 @@ def _add_switching(router: APIRouter, prefix: str, whose: Callable[..., Tenant])
 
 def _add_reading(router: APIRouter, prefix: str, whose: Callable[..., Tenant], behind: Callable[..., Any]) -> None:
     """Add what is read; `behind` is the connection that it is read through, an agency's own behind the wall."""
-    Reading: TypeAlias = Annotated[AsyncConnection, Depends(behind)]  # noqa: N806  # a type, if one of this call
+    Reading: TypeAlias = Annotated[AsyncConnection, Depends(behind)]  # a type, if one of this call
 
     @router.get(prefix)
     async def read_webhook(tenant: Annotated[Tenant, Depends(whose)], connection: Reading) -> WebhookView:
