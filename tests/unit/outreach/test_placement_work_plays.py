@@ -99,6 +99,22 @@ def test_an_agency_says_what_came_of_a_contact_also_after_the_end(play: Placing)
     assert [each.kind for each in play.state.matters.values()] == ["dispute"]
 
 
+def test_an_outcome_is_said_once_by_an_agency_too(play: Placing) -> None:
+    play.placed()
+    play.ask()
+    [permit] = play.state.contacts.values()
+    first, other = (
+        RecordAgencyOutcome(
+            placement_id=play.placement.placement_id,
+            said=RecordOutcome(contact_id=permit.contact_id, result=result),
+        )
+        for result in (OutcomeResult.NO_ANSWER, OutcomeResult.LEFT_MESSAGE)
+    )
+    assert play.tell(first, actor=ALPHA) == ["ContactMade", "outcome no_answer"]
+    assert play.tell(first, actor=ALPHA) == []
+    assert play.refused(other) == ("contact_id", "another outcome of this contact is on record")
+
+
 def test_an_agency_takes_a_promise(play: Placing) -> None:
     play.placed()
     play.ask()
