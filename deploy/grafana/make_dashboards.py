@@ -68,7 +68,7 @@ DASHBOARDS: Final[dict[str, tuple[str, Sequence[Panel]]]] = {
             Panel("Facts a second", "Facts committed to the outbox.", "ops", [(rate("facts_told_total"), KIND)]),
             Panel("Not on the topic yet", "Facts committed that the broker has not acknowledged.", "short",
                   [("sum by (service, kind) (unacknowledged_facts)", KIND)]),
-            Panel("Shards held", "Shards that have a worker: 32 of each kind but ingress and those that are alone.", "short",
+            Panel("Shards held", "Shards that have a worker: 32 of each kind but ingress and those alone.", "short",
                   [("sum by (service, kind) (owned_shards)", KIND)]),
             Panel("Shards stopped", "Shards that wait for an operator.", "short",
                   [("sum by (service, kind) (stopped_shards)", KIND)]),
