@@ -34,9 +34,9 @@ class TermsBody(_Body):
     contract_until: IsoDate = Field(description="The last day of the contract.")
     last_evaluation_on: IsoDate | None = None
     trained_until: IsoDate | None = None
-    published: bool = Field(description="Whether it is on the public list of agencies.")
-    capacity: int = Field(ge=0, le=1_000_000, description="How many cases it may hold at a time.")
-    commission_ppm: list[Annotated[int, Field(ge=0, le=1_000_000)]] = Field(
+    published: bool = Field(strict=True, description="Whether it is on the public list of agencies.")
+    capacity: int = Field(strict=True, ge=0, le=1_000_000, description="How many cases it may hold at a time.")
+    commission_ppm: list[Annotated[int, Field(strict=True, ge=0, le=1_000_000)]] = Field(
         min_length=1, max_length=9, description="Its share of payments in millionths, by tier; the first is tier 1."
     )
     scopes: Scopes = Field(default_factory=lambda: list(Scope), description="What its machines may ask for.")
