@@ -100,7 +100,7 @@ class DeadLetterLimit:
 
 DEMO_TOKENS: Final = (
     ApiToken("demo core bank", "core_bank", "demo-token-core-bank-not-secret"),
-    ApiToken("demo agency", "agency", "demo-token-agency-not-secret"),
+    ApiToken("demo-agency", "agency", "demo-token-agency-not-secret"),
     ApiToken("demo operator", "operator", "demo-token-operator-not-secret"),
     ApiToken("demo supervisor", "supervisor", "demo-token-supervisor-not-secret"),
 )
