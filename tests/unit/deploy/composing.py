@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 FILE = ROOT / "docker-compose.yml"
 SECRETS = "/run/secrets/"
 
-_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::\?(?P<complaint>[^}]*))?\}")
+_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?:\?(?P<complaint>[^}]*)|-(?P<usual>[^}]*)))?\}")
 
 
 class MissingVariableError(Exception):
@@ -56,7 +56,7 @@ def _put_in(part: Any, variables: Mapping[str, str]) -> Any:
 
 
 def _value(found: re.Match[str], variables: Mapping[str, str]) -> str:
-    value = variables.get(found["name"], "")
-    if not value:
+    value = variables.get(found["name"]) or found["usual"]
+    if value is None:
         raise MissingVariableError(f"{found['name']}: {found['complaint']}")
     return value
