@@ -24,6 +24,17 @@ def _iso(value: Any) -> Any:
 IsoDate = Annotated[date, BeforeValidator(_iso, json_schema_input_type=date)]
 """A date as ISO 8601 writes it."""
 
+
+def _number(value: Any) -> Any:
+    """Let a number through that is whole, and no yes or no: the framework alone would take those as one and nought."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise PydanticCustomError("whole_number", "Input should be a whole number")
+    return value
+
+
+WHOLE = BeforeValidator(_number)
+"""For a whole number, as JSON writes it; to be said after the bounds of it, so that those are described."""
+
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2})")
 
 

@@ -17,7 +17,7 @@ from tests.simulator.striking import Striking
 from tests.simulator.universe import Universe
 from tests.simulator.world import Step
 
-SCHEDULES = 200
+SCHEDULES = 300
 """More than any mutant needs to be caught."""
 
 TRACE = """

@@ -188,9 +188,11 @@ def reported_of(before: DebtorFile, after: DebtorFile, loan_id: str, today: date
 
 
 def _reversed_since(file: DebtorFile, loan_id: str, snapshot: Snapshot | None) -> bool:
+    """Whether a reversal that no snapshot holds yet came after; settled ones are here only by the chance of a turn."""
     return snapshot is not None and any(
         each.loan_id == loan_id and each.reversed_at is not None and each.reversed_at > snapshot.posting_cut_off
         for each in file.payments.values()
+        if not each.settled
     )
 
 

@@ -129,7 +129,7 @@ class Play:
         """Apply one event; the file goes through its tables on the way, as it does in production."""
         self.file = through_tables(self.file)
         self._load_payments({key for _, key in store.rows_named(event(data))})
-        return self._apply(data)
+        return self.apply(data)
 
     def _load_payments(self, named: set[Any]) -> None:
         """Keep settled payments out of the file unless the event names them, as the runtime does."""
@@ -144,10 +144,11 @@ class Play:
         while self.file.bucket_due is not None and self.file.bucket_due.due_on <= self.today:
             due = self.file.bucket_due
             self.file = replace(self.file, bucket_due=None)
-            names += self._apply(due)
+            names += self.apply(due)
         return names
 
-    def _apply(self, data: Any) -> list[str]:
+    def apply(self, data: Any) -> list[str]:
+        """Apply one event to the file as it is in hand, as within a turn."""
         now = Moment(datetime(2024, 1, 1, 0, 0, 1, tzinfo=UTC), self.today)
         before = self.version
         self.file, told = HANDLERS[type(data)](self.file, event(data), now)

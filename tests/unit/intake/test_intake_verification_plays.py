@@ -1,5 +1,6 @@
 """Dated plays about what is to be verified: what the bank said, what a person decided, and exactly what was told."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,6 +55,21 @@ def test_a_new_case_with_a_finding_is_told_as_ever_and_before_it_that_nobody_may
     assert (requested.holds, requested.rules, requested.loan_id) == (True, ("outstanding_below_unpaid",), "loan-1")
     assert (play.loan.past_due, play.loan.outstanding) == (500, 500), "the facts are taken as they are"
     assert item(play).findings[0].values == {"outstanding": "100", "unpaid": "500"}
+
+
+def test_a_reversal_that_is_settled_says_the_same_in_its_own_turn_as_after_it() -> None:
+    """A turn may still hold what was settled in it; whoever reads the file anew does not."""
+    asked = []
+    for anew in (False, True):
+        play, paid = opened(snapshot("2024-03-05", DUE)), payment("2024-03-06", 100)
+        play.hear(paid)
+        play.hear(reversal(paid, "2024-03-07"))
+        play.hear(snapshot("2024-03-10", DUE, outstanding=100))
+        if not anew:
+            play.file = replace(play.file, payments={**play.file.payments, **play.settled})
+        (play.hear if anew else play.apply)(snapshot("2024-03-11", instalment("2023-09-01", 500)))
+        asked.append([finding.rule for finding in item(play).findings])
+    assert asked == [["overdue_days_jump"]] * 2
 
 
 def test_what_a_person_approves_is_not_asked_again_while_each_snapshot_shows_it() -> None:

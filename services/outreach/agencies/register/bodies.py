@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.outreach.agencies.register.domain import Scope
 from shared.contracts.reasons import REASON_LENGTH, REASON_PATTERN
-from shared.http.inputs import Instant, IsoDate
+from shared.http.inputs import WHOLE, Instant, IsoDate
 
 AGENCY_PATTERN = "^[a-z][a-z0-9-]{1,39}$"
 NAME_PATTERN = "^[0-9A-Za-z_.-]{1,64}$"
@@ -35,8 +35,8 @@ class TermsBody(_Body):
     last_evaluation_on: IsoDate | None = None
     trained_until: IsoDate | None = None
     published: bool = Field(strict=True, description="Whether it is on the public list of agencies.")
-    capacity: int = Field(strict=True, ge=0, le=1_000_000, description="How many cases it may hold at a time.")
-    commission_ppm: list[Annotated[int, Field(strict=True, ge=0, le=1_000_000)]] = Field(
+    capacity: Annotated[int, Field(ge=0, le=1_000_000, description="How many cases it may hold at a time."), WHOLE]
+    commission_ppm: list[Annotated[int, Field(ge=0, le=1_000_000), WHOLE]] = Field(
         min_length=1, max_length=9, description="Its share of payments in millionths, by tier; the first is tier 1."
     )
     scopes: Scopes = Field(default_factory=lambda: list(Scope), description="What its machines may ask for.")

@@ -18,7 +18,7 @@ from shared.contracts.reasons import REASON_LENGTH, REASON_PATTERN
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import CommandDesk, Commands, IdempotencyKey
 from shared.http.database import Connection, read_only
-from shared.http.inputs import NO_NUL, Instant
+from shared.http.inputs import Instant
 from shared.http.paging import Page, PageRequest, Paging, malformed_cursor
 from shared.http.problems import Problem
 from shared.vault import Vault
@@ -29,6 +29,13 @@ DeliveryId = Annotated[str, Path(min_length=32, max_length=32, pattern="^[0-9a-f
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=REASON_LENGTH, pattern=REASON_PATTERN)]
 
 
+ADDRESS = (
+    r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?"
+    r"(/[A-Za-z0-9._~/%-]*)?(\?[A-Za-z0-9._~/%=&-]*)?$"
+)
+"""An address of the web with neither credentials nor a fragment; which of them may be called is looked at besides."""
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
@@ -36,7 +43,7 @@ class _Body(BaseModel):
 class WebhookToSet(_Body):
     """Where the agency is to be told: https, on port 443 or 8443, outside of every private network."""
 
-    url: str = Field(min_length=1, max_length=LONGEST_URL, pattern=NO_NUL)
+    url: str = Field(max_length=LONGEST_URL, pattern=ADDRESS)
 
 
 class Rotation(_Body):
@@ -279,7 +286,7 @@ def _check(url: str, *, to_private: bool) -> None:
     try:
         checked(url, to_private=to_private)
     except InsideError as error:
-        raise Problem(422, "Invalid input", f"{error}.".capitalize(), field="url") from None
+        raise Problem(409, "Refused", f"{error}.".capitalize(), field="url") from None
 
 
 def _place(paging: PageRequest) -> tuple[datetime | None, str]:
