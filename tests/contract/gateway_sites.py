@@ -141,7 +141,7 @@ class SmsProvider:
 @asynccontextmanager
 async def serving(app: FastAPI) -> AsyncIterator[str]:
     """An application on loopback: where it is."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off")
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off")
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))
     task = asyncio.create_task(server.serve([listening]))
