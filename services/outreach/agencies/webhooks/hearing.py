@@ -1,15 +1,13 @@
 """What the actor hears: facts about placements of which an agency is told, and what came of each attempt."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from shared.contracts import placements
 from shared.contracts.envelope import Event, derived_id
-from shared.contracts.reading import UnreadableError, check_event, parsed
 from shared.messaging.broker import Record
-from shared.service import Rejected
+from shared.service import decode_fact
 
 SENT = frozenset(
     {
@@ -23,11 +21,7 @@ SENT = frozenset(
 )
 """Of which facts an agency is told."""
 
-_DECODERS: Mapping[bytes, msgspec.json.Decoder[Event[Any]]] = {
-    name.encode(): msgspec.json.Decoder(Event[fact])  # type: ignore[valid-type]  # the type is looked up
-    for name, fact in placements.FACTS.items()
-    if fact in SENT
-}
+_NAMES = frozenset(name.encode() for name, fact in placements.FACTS.items() if fact in SENT)
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,13 +45,9 @@ class DeliveryHeard(msgspec.Struct, frozen=True, kw_only=True):
 def decode(record: Record) -> Event[Any] | None:
     """Facts of which an agency is told; None for the rest, which is most of the topic. Raises Rejected."""
     name = next((value for header, value in record.headers if header == "type"), b"")
-    if name not in _DECODERS:
+    event = decode_fact(record) if name in _NAMES else None
+    if event is None:
         return None
-    try:
-        event: Event[Any] = parsed(_DECODERS[name].decode, record.value)
-        check_event(event, record.value)
-    except UnreadableError as error:
-        raise Rejected(error.reason, field=error.field) from None
     return msgspec.structs.replace(event, data=Notice(agency_id=event.data.agency_id, payload=_payload(event)))
 
 
