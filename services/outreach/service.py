@@ -22,6 +22,8 @@ from services.outreach.agencies.webhooks import api as webhooks_api
 from services.outreach.agencies.webhooks.actor import webhooks
 from services.outreach.agencies.webhooks.sending import Caller
 from services.outreach.agencies.webhooks.watch import DeliveryWatch
+from services.outreach.allocator import handlers as allocator
+from services.outreach.allocator.store import LAYOUT as BOOKS
 from services.outreach.contacts.domain.judging import Rules
 from services.outreach.contacts.domain.rows import ContactDue
 from services.outreach.contacts.effects import Dispatcher, Heard, Way
@@ -31,7 +33,6 @@ from services.outreach.contacts.red_line_watch import RedLineWatch
 from services.outreach.contacts.store import read_lines, rules_of
 from services.outreach.field import handlers as field
 from services.outreach.field.domain import Field
-from services.outreach.field.store import LAYOUT as BOOKS
 from services.outreach.field.store import read_field
 from services.outreach.matters import handlers as matters
 from services.outreach.matters.commands import RaiseMatter, ResolveMatter
@@ -300,10 +301,10 @@ def _allocator(crews: Field) -> ActorKind:
         layout=BOOKS,
         handlers={
             outreach.VisitRequested: partial(field.on_requested, crews),
-            field.LaneClosed: partial(field.on_closed, crews),
+            allocator.LaneClosed: partial(allocator.on_closed, crews),
         },
-        decode=field.decode,
-        owner_of=field.lender_of,
+        decode=allocator.decode,
+        owner_of=allocator.lender_of,
     )
 
 

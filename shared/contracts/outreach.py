@@ -156,8 +156,8 @@ class VisitRequested(Fact, frozen=True, kw_only=True, gc=False):
     requested_on: date
 
 
-class VisitRequestsClosed(Fact, frozen=True, kw_only=True, gc=False):
-    """This lane has asked for every visit of `requested_on`; it has no debtor and stays in its lane."""
+class RequestsClosed(Fact, frozen=True, kw_only=True, gc=False):
+    """This lane has asked for every visit and placement of `requested_on`; it has no debtor and stays in its lane."""
 
     requested_on: date
     next_business_date: date
@@ -291,7 +291,7 @@ FACTS: Mapping[str, type[Fact]] = {
     "outreach.plan-stopped.v1": PlanStopped,
     "outreach.step-ended.v1": StepEnded,
     "outreach.visit-requested.v1": VisitRequested,
-    "outreach.visit-requests-closed.v1": VisitRequestsClosed,
+    "outreach.requests-closed.v1": RequestsClosed,
     "outreach.contact-permitted.v1": ContactPermitted,
     "outreach.permit-granted.v1": PermitGranted,
     "outreach.contact-denied.v1": ContactDenied,

@@ -11,7 +11,7 @@ import pytest
 
 from services.flow import BANK, FLOW, Stop
 from services.installed import declared
-from services.outreach.field.handlers import LaneClosed
+from services.outreach.allocator.handlers import LaneClosed
 from shared.contracts import catalogue, core_banking, ingress, intake, quarantine
 from shared.contracts.envelope import Fact
 from shared.service import ActorKind, Service

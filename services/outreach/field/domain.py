@@ -17,9 +17,6 @@ MOST_CARRIES = 3
 RequestKey = tuple[str, int, int]
 """Debtor, plan number, step number."""
 
-ClosingKey = tuple[date, int]
-"""The business date that a lane has reached, and the lane."""
-
 
 @dataclass(frozen=True, slots=True)
 class District:
@@ -82,14 +79,6 @@ def road_metres(crew: Crew, district: District) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class LaneClosing:
-    """A lane has asked for every visit of the days before `business_date`."""
-
-    business_date: date
-    lane: int
-
-
-@dataclass(frozen=True, slots=True)
 class VisitRequest:
     """A visit that waits for a crew. `past_due` is a weight in minor units; `carried` counts days without room."""
 
@@ -102,15 +91,6 @@ class VisitRequest:
     requested_on: date
     case_version: int
     carried: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class VisitBook:
-    """What waits for one lender, and how far each lane has come."""
-
-    lender_id: str
-    closings: Mapping[ClosingKey, LaneClosing]
-    requests: Mapping[RequestKey, VisitRequest]
 
 
 @dataclass(frozen=True, slots=True)

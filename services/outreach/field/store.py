@@ -1,4 +1,4 @@
-"""Field: how a lender's book of visits lies in tables, and the files of crews and districts."""
+"""Field: the files of crews and districts."""
 
 from collections import Counter
 from pathlib import Path
@@ -6,20 +6,10 @@ from typing import Annotated
 
 import msgspec
 
-from services.outreach.field.domain import Crew, District, Field, LaneClosing, VisitBook, VisitRequest
+from services.outreach.field.domain import Crew, District, Field
 from shared.data_files import Form, WrongDataError, read
-from shared.messaging.layout import Layout, Table
 
 FOLDER = Path(__file__).parent
-
-LAYOUT = Layout(
-    VisitBook,
-    {
-        "closings": Table("lane_closing", LaneClosing, key=("business_date", "lane")),
-        "requests": Table("visit_request", VisitRequest, key=("debtor_id", "plan_number", "step_number")),
-    },
-    owner="lender_id",
-)
 
 
 class _DistrictForm(Form, frozen=True):

@@ -8,7 +8,7 @@ import asyncpg
 import httpx
 import pytest
 
-from services.outreach.field.store import LAYOUT as BOOKS
+from services.outreach.allocator.store import LAYOUT as BOOKS
 from services.outreach.plans.store import LAYOUT as PLANS
 from shared.contracts import intake
 from shared.contracts.segmentation import Channel
@@ -112,7 +112,7 @@ async def test_a_case_runs_through_its_plan_and_its_visit_to_the_referral(
     assert names(requested) == ["VisitRequested"]
     assert await lane.relay(requested, allocator) == []
     closed = await lane.hear(intake.BusinessDateAdvanced(business_date=MONDAY + timedelta(2)))
-    assert names(closed) == ["VisitRequestsClosed"] * 32
+    assert names(closed) == ["RequestsClosed"] * 32
     scheduled = await allocator.hear(closed[0].data)
     assert [(event.debtor_id, event.data.crew) for event in scheduled] == [(ANNA, "SH-E1")]
     assert names(await allocator.relay(scheduled, lane)) == ["StepEnded"]

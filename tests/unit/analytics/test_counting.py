@@ -355,7 +355,7 @@ def test_facts_are_kept_as_they_came() -> None:
 
 def test_every_fact_about_a_debtor_on_the_topics_heard_is_kept() -> None:
     kind = declare(Settings.demo()).actors[0]
-    without_debtor = {intake.BusinessDateAdvanced, outreach.VisitRequestsClosed}
+    without_debtor = {intake.BusinessDateAdvanced, outreach.RequestsClosed}
     told_there = {fact for topic in kind.inputs for fact in catalogue.TOPICS[topic].values()}
     assert set(kind.handlers) == told_there - without_debtor
     assert kind.output == ""

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.outreach.allocator import handlers as allocator
+from services.outreach.allocator.domain import AllocationBook
+from services.outreach.allocator.handlers import LaneClosed
+from services.outreach.allocator.store import LAYOUT
 from services.outreach.field import handlers
-from services.outreach.field.domain import Crew, District, Field, VisitBook, road_metres
-from services.outreach.field.handlers import LaneClosed
-from services.outreach.field.store import LAYOUT, read_field
+from services.outreach.field.domain import Crew, District, Field, road_metres
+from services.outreach.field.store import read_field
 from shared.contracts import catalogue, outreach
 from shared.contracts.envelope import Event, Moment, Told
 from shared.messaging.broker import Lane, Record
@@ -31,10 +34,10 @@ class Desk:
     """The allocator of one lender, fed by hand."""
 
     def __init__(self, field: Field = FIELD) -> None:
-        self.book: VisitBook = LAYOUT.empty("bank")
+        self.book: AllocationBook = LAYOUT.empty("bank")
         self.handlers: dict[type, Handler] = {
             outreach.VisitRequested: partial(handlers.on_requested, field),
-            LaneClosed: partial(handlers.on_closed, field),
+            LaneClosed: partial(allocator.on_closed, field),
         }
 
     def hear(self, payload: Any, debtor_id: str = "") -> list[Told]:
@@ -42,7 +45,7 @@ class Desk:
             id="e", type="", lender_id="bank", debtor_id=debtor_id, case_version=7, occurred_at=NOW.instant,
             recorded_at=NOW.instant, data=payload,
         )  # fmt: skip
-        assert handlers.lender_of(event) == "bank"
+        assert allocator.lender_of(event) == "bank"
         self.book, told = self.handlers[type(payload)](self.book, event, NOW)
         return list(told)
 
@@ -187,14 +190,14 @@ def record(payload: Any, lane: int, *, named: bool = True) -> Record:
 
 @pytest.mark.parametrize("named", [pytest.param(True, id="by header"), pytest.param(False, id="by content")])
 def test_a_closing_is_known_by_the_lane_that_it_came_from(named: bool) -> None:  # noqa: FBT001  # a table's column
-    closed = outreach.VisitRequestsClosed(requested_on=MONDAY, next_business_date=TUESDAY)
-    decoded = handlers.decode(record(closed, 17, named=named))
+    closed = outreach.RequestsClosed(requested_on=MONDAY, next_business_date=TUESDAY)
+    decoded = allocator.decode(record(closed, 17, named=named))
     assert decoded is not None
     assert decoded.data == LaneClosed(lane=17, business_date=TUESDAY)
 
 
 def test_a_request_is_decoded_and_the_rest_of_the_topic_is_passed_over() -> None:
-    decoded = handlers.decode(record(request(1), 3))
+    decoded = allocator.decode(record(request(1), 3))
     assert decoded is not None
     assert decoded.data == request(1)
-    assert handlers.decode(record(outreach.LegalReferred(plan_number=1, step_number=1), 3)) is None
+    assert allocator.decode(record(outreach.LegalReferred(plan_number=1, step_number=1), 3)) is None

@@ -351,5 +351,5 @@ def test_a_lane_says_that_it_has_asked_for_every_visit_of_the_days_before(known:
         recorded_at=MIDNIGHT,
         data=intake.BusinessDateAdvanced(business_date=date(2026, 3, 9)),
     )
-    closed = outreach.VisitRequestsClosed(requested_on=date(2026, 3, 8), next_business_date=date(2026, 3, 9))
+    closed = outreach.RequestsClosed(requested_on=date(2026, 3, 8), next_business_date=date(2026, 3, 9))
     assert [each.data for each in LANE.on_lane[intake.BusinessDateAdvanced](event, now)] == [closed] * told

@@ -121,5 +121,5 @@ def on_business_date(event: Event[intake.BusinessDateAdvanced], now: Moment) -> 
     reached = event.data.business_date
     if reached < now.business_date:
         return ()
-    closed = outreach.VisitRequestsClosed(requested_on=reached - timedelta(days=1), next_business_date=reached)
+    closed = outreach.RequestsClosed(requested_on=reached - timedelta(days=1), next_business_date=reached)
     return (Told(closed),)

@@ -1,0 +1,36 @@
+"""What waits for one lender until its day is over, and how far each lane has come. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+from services.outreach.field.domain import RequestKey, VisitRequest
+
+ClosingKey = tuple[date, int]
+"""The business date that a lane has reached, and the lane."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneClosing:
+    """A lane has asked for everything of the days before `business_date`."""
+
+    business_date: date
+    lane: int
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationBook:
+    """What waits for one lender, and how far each lane has come."""
+
+    lender_id: str
+    closings: Mapping[ClosingKey, LaneClosing]
+    requests: Mapping[RequestKey, VisitRequest]
+
+
+def closed(book: AllocationBook, reached: date, lane: int, lanes: int) -> tuple[AllocationBook, bool]:
+    """Count a lane that has reached a date, and whether it was the last of so many lanes."""
+    closings = {**book.closings, (reached, lane): LaneClosing(reached, lane)}
+    if sum(key[0] == reached for key in closings) < lanes:
+        return replace(book, closings=closings), False
+    later = {key: closing for key, closing in closings.items() if key[0] > reached}
+    return replace(book, closings=later), True

@@ -1,0 +1,55 @@
+"""What the allocator hears: requests, collected per lender until every lane has reached the next day.
+
+It hears the lanes in any order. What it decides does not depend on that order: a request belongs to the business date
+of its lane, and a day is allotted once, when no lane can ask for it any more.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, TypeAlias
+
+import msgspec
+
+from services.outreach.allocator.domain import AllocationBook, closed
+from services.outreach.field.domain import Field
+from services.outreach.field.handlers import visits_allotted
+from shared.contracts import catalogue
+from shared.contracts.envelope import Event, Moment, Told
+from shared.contracts.outreach import RequestsClosed, VisitRequested
+from shared.messaging.broker import Record
+from shared.service import SHARDS, decode_fact
+
+Decision: TypeAlias = tuple[AllocationBook, Sequence[Told]]
+
+_HEARD = {catalogue.wire_name(fact).encode() for fact in (VisitRequested, RequestsClosed)}
+
+
+class LaneClosed(msgspec.Struct, frozen=True, kw_only=True):
+    """A lane's closing, with the lane that it came from: a date that is told twice must not count for two lanes."""
+
+    lane: int
+    business_date: date
+
+
+def decode(record: Record) -> Event[Any] | None:
+    """Requests, and closings with their lane; None for the rest, which is most of the topic. Raises Rejected."""
+    name = next((value for header, value in record.headers if header == "type"), None)
+    if name is not None and name not in _HEARD:
+        return None
+    event = decode_fact(record)
+    if event is None or not isinstance(event.data, RequestsClosed):
+        return event
+    closing = LaneClosed(lane=record.lane.partition, business_date=event.data.next_business_date)
+    return msgspec.structs.replace(event, data=closing)
+
+
+def lender_of(event: Event[Any]) -> str:
+    """Whose book an event changes: the lender's, since crews cannot be split by debtor."""
+    return event.lender_id
+
+
+def on_closed(plan: Field, state: AllocationBook, event: Event[LaneClosed], _now: Moment) -> Decision:
+    """Count the lanes that have reached a date; with the last one, allot what was asked for before it."""
+    reached = event.data.business_date
+    state, is_last = closed(state, reached, event.data.lane, SHARDS)
+    return visits_allotted(plan, state, reached) if is_last else (state, ())
