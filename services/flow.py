@@ -41,7 +41,7 @@ FLOW = (
         ),
         "outreach.events",
     ),
-    Stop("outreach", "allocator", ("outreach.events",), "outreach.allocations", Reach.EVERY_LANE),
+    Stop("outreach", "allocator", ("outreach.agencies", "outreach.events"), "outreach.allocations", Reach.EVERY_LANE),
     Stop("outreach", "register", ("intake.events",), "outreach.agencies", Reach.FIRST_LANE),
     Stop("outreach", "webhooks", ("outreach.events",), "outreach.deliveries", Reach.EVERY_LANE),
     Stop("legal", "lane", ("intake.events", "intake.profiles", "outreach.events"), "legal.events"),

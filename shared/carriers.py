@@ -73,8 +73,8 @@ def read_carriers(read: Environment) -> Carriers:
         smtp=_smtp(read),
         sms=_sms(read),
         letters=_letters(read),
-        senders=_file(read, "FAIRDUE_SENDERS"),
-        providers=_file(read, "FAIRDUE_PROVIDERS"),
+        senders=read.file("FAIRDUE_SENDERS"),
+        providers=read.file("FAIRDUE_PROVIDERS"),
     )
 
 
@@ -120,7 +120,7 @@ def _smtp(read: Environment) -> SmtpServer | None:
         host, port, security, parts = None, 0, "none", urlsplit("")
     if not host or parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise SettingsError(variable, "needs smtp://user:password@host:port, or smtps:// or smtp+plain://")
-    ca_file = _file(read, "FAIRDUE_SMTP_CA_FILE")
+    ca_file = read.file("FAIRDUE_SMTP_CA_FILE")
     return SmtpServer(host, port, security, unquote(parts.username or ""), unquote(parts.password or ""), ca_file)
 
 
@@ -142,12 +142,3 @@ def _letters(read: Environment) -> Path | None:
     if not folder.is_dir():
         raise SettingsError(variable, "there is no such folder")
     return folder
-
-
-def _file(read: Environment, variable: str) -> Path | None:
-    if not read.text(variable):
-        return None
-    file = Path(read.text(variable))
-    if not file.is_file():
-        raise SettingsError(variable, "there is no such file")
-    return file

@@ -47,6 +47,15 @@ class Environment:
             value = _content(f"{variable}_FILE", Path(file))
         return value or default
 
+    def file(self, variable: str) -> Path | None:
+        """A file that is there; None where nothing is set."""
+        if not self.text(variable):
+            return None
+        file = Path(self.text(variable))
+        if not file.is_file():
+            raise SettingsError(variable, "there is no such file")
+        return file
+
     def required(self, variable: str, what: str) -> str:
         """A value that must be there; `what` says what it is."""
         value = self.text(variable)

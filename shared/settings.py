@@ -115,6 +115,7 @@ class Settings:
     unencrypted_lines: whether databases and brokers on other machines may be talked to in the open.
     requests_per_second: how often one caller may ask a process over REST in the long run.
     webhooks_to_private: whether agencies may be told at addresses inside, and in the open: for demos and tests.
+    allocation: the file of rules by which cases go to agencies, where it is not the one that we come with.
     worker_port: where a process that serves no REST tells its health and its metrics; nowhere by default.
     token_url: where agencies get their tokens, as they reach it from outside.
     traces: the collector that is sent spans, none by default, and the part of all traces that it gets.
@@ -143,6 +144,7 @@ class Settings:
     index_key: bytes = field(default=b"", repr=False)
     key_file: Path | None = None
     carriers: Carriers = field(default_factory=Carriers)
+    allocation: Path | None = None
     token_url: str = f"http://127.0.0.1:{PORTS['outreach']}/v1/oauth/token"
     traces: Traces = field(default_factory=Traces)
     webhooks_to_private: bool = False
@@ -171,6 +173,7 @@ class Settings:
             worked_by_people=tuple(read.text("FAIRDUE_WORKED_BY_PEOPLE").replace(",", " ").split()),
             outbox_hours=read.number("FAIRDUE_OUTBOX_HOURS", 72, 1, 24 * 366),
             carriers=read_carriers(read),
+            allocation=read.file("FAIRDUE_ALLOCATION"),
             topic_replication=read.number("FAIRDUE_TOPIC_REPLICATION", 1, 1, 9),
             unencrypted_lines=read.one_of("FAIRDUE_UNENCRYPTED_LINES", Literal["allow", "refuse"], "refuse") == "allow",
             requests_per_second=read.number("FAIRDUE_REQUESTS_PER_SECOND", 200, 1, 100_000),

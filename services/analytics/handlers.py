@@ -24,7 +24,7 @@ from services.analytics.domain.plans import (
 )
 from services.analytics.domain.rolls import bucket_of, month_of, place
 from services.analytics.domain.rows import Case, Cash, Count, DebtorRecord, KeptFact, Loan, Plan, Roll, Step
-from shared.contracts import intake, legal, outreach, segmentation
+from shared.contracts import intake, legal, outreach, placements, segmentation
 from shared.contracts.envelope import Event, Fact, Moment, Told
 
 Decision: TypeAlias = tuple[DebtorRecord, Sequence[Told]]
@@ -200,6 +200,12 @@ def count_visit_request(record: DebtorRecord, event: Event[outreach.VisitRequest
     kept, told = _kept(record, event, now), event.data
     counted = _with_counts(kept, (_count(event, now)("visit", REQUESTED, "", 1),))
     return _stepped(counted, (told.plan_number, told.step_number), REQUESTED, event, now), ()
+
+
+def count_placement_request(record: DebtorRecord, event: Event[placements.PlacementRequested], now: Moment) -> Decision:
+    """Count a step as waiting for an agency."""
+    kept, told = _kept(record, event, now), event.data
+    return _stepped(kept, (told.plan_number, told.step_number), REQUESTED, event, now), ()
 
 
 _VISIT_ENDS = {

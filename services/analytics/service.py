@@ -51,6 +51,7 @@ HANDLERS: Mapping[type, Handler] = {
     outreach.MatterOverdue: partial(handlers.count_seen_to, "overdue"),
     outreach.MatterResolved: partial(handlers.count_seen_to, "resolved"),
     **dict.fromkeys(placements.FACTS.values(), handlers.keep),
+    placements.PlacementRequested: handlers.count_placement_request,
     legal.MatterOpened: handlers.count_matter_opened,
     legal.ReferralDeclined: handlers.count_declined,
     legal.MatterClosed: handlers.count_matter_closed,

@@ -10,6 +10,10 @@ from fastapi import APIRouter
 
 from services.outreach import api
 from services.outreach.agencies.access.machines import machines_of
+from services.outreach.agencies.allocation.handlers import allotting
+from services.outreach.agencies.allocation.handlers import offering as allocated
+from services.outreach.agencies.allocation.handlers.allotting import Rules as AllocationRules
+from services.outreach.agencies.allocation.store import read_rules
 from services.outreach.agencies.placements import commands as placing
 from services.outreach.agencies.placements.domain.placement import PlacementDue
 from services.outreach.agencies.placements.domain.placement import Practice as Placing
@@ -65,7 +69,7 @@ from services.outreach.sending.providers import needs_sandbox, ways_of
 from services.outreach.work.commands import ClaimWork, ReleaseWork
 from shared import profiles
 from shared.clock import SystemClock
-from shared.contracts import agencies, intake, legal, outreach, quarantine, segmentation
+from shared.contracts import agencies, intake, legal, outreach, placements, quarantine, segmentation
 from shared.contracts.envelope import Event
 from shared.service import ActorKind, Errand, Handler, Reach, Service, Watch
 from shared.settings import SANDBOX, Settings, SettingsError
@@ -134,13 +138,14 @@ def declare(settings: Settings) -> Service:
     zones = {code: window.zone for code, window in windows.items()}
     practice = Practice(read_terms(zones), read_deadlines(zones))
     rules = rules_of(zones, {*settings.carriers.channels, *settings.worked_by_people, Channel.VISIT})
-    lane = _lane(windows, House(rules, settings.dispatch, queues_of(settings), practice, read_practice(zones)))
+    by_house = read_practice(zones)
+    lane = _lane(windows, House(rules, settings.dispatch, queues_of(settings), practice, by_house))
     lane = _dispatching(lane, settings, zones) if settings.dispatch else lane
     return Service(
         name="outreach",
         actors=(
             lane,
-            _allocator(read_field()),
+            _allocator(read_field(), read_rules(by_house.most_days, settings.allocation)),
             _register(),
             webhooks(Caller(settings.vault, to_private=settings.webhooks_to_private)),
         ),
@@ -287,22 +292,29 @@ def _placed(house: House) -> Mapping[type, Handler]:
         placing.AskAgencyPermit: partial(working.on_ask_permit, house.rules),
         placing.GiveBackAgencyPermit: working.on_give_back,
         placing.RecordAgencyOutcome: partial(working.on_record, house.practice),
+        placements.PlacementAllotted: partial(allocated.on_allotted, house.placing),
+        placements.PlacementNotAllotted: allocated.on_not_allotted,
         PlacementDue: placed.on_due,
     }
 
 
-def _allocator(crews: Field) -> ActorKind:
-    """Field: by lender, since crews cannot be split by debtor."""
+def _allocator(crews: Field, rules: AllocationRules) -> ActorKind:
+    """Crews and agencies: by lender, since neither can be split by debtor."""
     return ActorKind(
         name="allocator",
-        inputs=(outreach.TOPIC,),
+        inputs=(agencies.TOPIC, outreach.TOPIC),
         reach=Reach.EVERY_LANE,
         output=outreach.ALLOCATIONS,
         layout=BOOKS,
         handlers={
             outreach.VisitRequested: partial(field.on_requested, crews),
-            allocator.LaneClosed: partial(allocator.on_closed, crews),
+            placements.PlacementRequested: allotting.on_requested,
+            placements.PlacementOffered: allotting.on_offered,
+            placements.PlacementNotOffered: allotting.on_left,
+            placements.PlacementEnded: allotting.on_left,
+            allocator.LaneClosed: partial(allocator.on_closed, crews, rules),
         },
+        directives={agencies.AgencyListed: register.directive_of},
         decode=allocator.decode,
         owner_of=allocator.lender_of,
     )

@@ -28,7 +28,7 @@ TOPICS: Mapping[str, Mapping[str, type[Fact]]] = {
     segmentation.TOPIC: {**segmentation.FACTS, **quarantine.FACTS},
     segmentation.STRATEGIES: segmentation.STRATEGY_FACTS,
     outreach.TOPIC: {**outreach.FACTS, **placements.FACTS, **quarantine.FACTS},
-    outreach.ALLOCATIONS: outreach.ALLOCATION_FACTS,
+    outreach.ALLOCATIONS: {**outreach.ALLOCATION_FACTS, **placements.ALLOTTED},
     agencies.TOPIC: agencies.FACTS,
     deliveries.TOPIC: deliveries.FACTS,
     legal.TOPIC: {**legal.FACTS, **quarantine.FACTS},

@@ -44,6 +44,8 @@ class StepState(StrEnum):
     ASSIGNED = "assigned"
     UNASSIGNED = "unassigned"
     REFERRED = "referred"
+    PLACED = "placed"
+    NOT_PLACED = "not_placed"
 
 
 class OutcomeResult(StrEnum):

@@ -20,6 +20,14 @@ class PlacementEnd(StrEnum):
     CONTRACT_ENDED = "contract_ended"
 
 
+class Chosen(StrEnum):
+    """How the agency of a placement was found; a part is drawn, to be compared with what the rule has chosen."""
+
+    BY_SUPERVISOR = "by_supervisor"
+    BY_RULE = "by_rule"
+    AT_RANDOM = "at_random"
+
+
 class OfPlacement(Fact, frozen=True, kw_only=True, gc=False):
     """A fact about one placement, which is of one debtor's case and with one agency."""
 
@@ -30,7 +38,8 @@ class OfPlacement(Fact, frozen=True, kw_only=True, gc=False):
 class PlacementOffered(OfPlacement, frozen=True, kw_only=True, gc=False):
     """A case is offered to an agency; `tier` counts from 1, the agencies that have had it before included.
 
-    amount: what is past due. ends_on: the last day on which the agency may work it.
+    amount: what is past due. ends_on: the last day on which the agency may work it. rule_version: of the rule of
+    allocation, empty where a supervisor has chosen.
     """
 
     amount: MinorUnits
@@ -38,6 +47,8 @@ class PlacementOffered(OfPlacement, frozen=True, kw_only=True, gc=False):
     tier: int
     offered_on: date
     ends_on: date
+    chosen: Chosen = Chosen.BY_SUPERVISOR
+    rule_version: str = ""
 
 
 class PlacementAccepted(OfPlacement, frozen=True, kw_only=True, gc=False):
@@ -92,7 +103,58 @@ class PlacementPaymentReversed(OfPlacement, frozen=True, kw_only=True, gc=False)
     commission_ppm: int
 
 
+class OfPlacementStep(Fact, frozen=True, kw_only=True, gc=False):
+    """A fact about a step of a plan that asks for an agency."""
+
+    plan_number: int
+    step_number: int
+
+
+class PlacementRequested(OfPlacementStep, frozen=True, kw_only=True, gc=False):
+    """A case is to go to an agency: the allocator is asked which. `past_due` is a weight, in minor units of `currency`.
+
+    tier: counts from 1. tried: the agencies that were offered this case before.
+    """
+
+    past_due: MinorUnits
+    currency: CurrencyCode
+    tier: int
+    tried: tuple[Identifier, ...]
+    requested_on: date
+
+
+class PlacementAllotted(OfPlacementStep, frozen=True, kw_only=True, gc=False):
+    """A case is to be offered to an agency for so many days, and why to this one."""
+
+    agency_id: Identifier
+    days: int
+    chosen: Chosen
+    rule_version: str
+    reason: str
+
+
+class PlacementNotAllotted(OfPlacementStep, frozen=True, kw_only=True, gc=False):
+    """No agency was found for a case."""
+
+    reason: str
+
+
+class PlacementNotOffered(OfPlacementStep, frozen=True, kw_only=True, gc=False):
+    """A case that was allotted to an agency is not offered to it after all."""
+
+    agency_id: Identifier
+    reason: str
+
+
+ALLOTTED: Mapping[str, type[Fact]] = {
+    "outreach.placement-allotted.v1": PlacementAllotted,
+    "outreach.placement-not-allotted.v1": PlacementNotAllotted,
+}
+"""What the allocator tells of placements."""
+
 FACTS: Mapping[str, type[Fact]] = {
+    "outreach.placement-requested.v1": PlacementRequested,
+    "outreach.placement-not-offered.v1": PlacementNotOffered,
     "outreach.placement-offered.v1": PlacementOffered,
     "outreach.placement-accepted.v1": PlacementAccepted,
     "outreach.placement-recall-asked.v1": PlacementRecallAsked,

@@ -23,6 +23,7 @@ class Channel(StrEnum):
     LETTER = "letter"
     EMAIL = "email"
     VISIT = "visit"
+    AGENCY = "agency"
     LEGAL_REFERRAL = "legal_referral"
 
 

@@ -3,14 +3,16 @@
 from fastapi import APIRouter, Depends
 
 from services.outreach.agencies.access import api as access
+from services.outreach.agencies.allocation import api as allocation
 from services.outreach.agencies.register import api as register
 from services.outreach.agencies.tenants import api as tenants
 from shared.http.auth import Role, require
 
 
 def add_for_staff(router: APIRouter) -> None:
-    """Add the register to the routes of operators and supervisors."""
+    """Add the register, and what agencies make of their cases, to the routes of operators and supervisors."""
     register.add_routes(router)
+    allocation.add_routes(router)
 
 
 def routes_for_machines() -> APIRouter:

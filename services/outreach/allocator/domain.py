@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
+from services.outreach.agencies.allocation.domain import AgencyLoad, PlacementRequest
 from services.outreach.field.domain import RequestKey, VisitRequest
 
 ClosingKey = tuple[date, int]
 """The business date that a lane has reached, and the lane."""
+
+LoadKey = tuple[str, date]
+"""An agency, and after which business date the cases count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +24,13 @@ class LaneClosing:
 
 @dataclass(frozen=True, slots=True)
 class AllocationBook:
-    """What waits for one lender, and how far each lane has come."""
+    """What waits for one lender, how far each lane has come, and what of the lender's each agency holds."""
 
     lender_id: str
     closings: Mapping[ClosingKey, LaneClosing]
     requests: Mapping[RequestKey, VisitRequest]
+    placement_requests: Mapping[RequestKey, PlacementRequest]
+    agency_loads: Mapping[LoadKey, AgencyLoad]
 
 
 def closed(book: AllocationBook, reached: date, lane: int, lanes: int) -> tuple[AllocationBook, bool]:

@@ -10,10 +10,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from services.outreach.agencies.allocation.handlers.allotting import Rules, placements_allotted
 from services.outreach.allocator.domain import AllocationBook, closed
 from services.outreach.field.domain import Field
 from services.outreach.field.handlers import visits_allotted
-from shared.contracts import catalogue
+from shared.contracts import agencies, catalogue, placements
 from shared.contracts.envelope import Event, Moment, Told
 from shared.contracts.outreach import RequestsClosed, VisitRequested
 from shared.messaging.broker import Record
@@ -21,7 +22,18 @@ from shared.service import SHARDS, decode_fact
 
 Decision: TypeAlias = tuple[AllocationBook, Sequence[Told]]
 
-_HEARD = {catalogue.wire_name(fact).encode() for fact in (VisitRequested, RequestsClosed)}
+_HEARD = frozenset(
+    catalogue.wire_name(fact).encode()
+    for fact in (
+        VisitRequested,
+        RequestsClosed,
+        placements.PlacementRequested,
+        placements.PlacementOffered,
+        placements.PlacementNotOffered,
+        placements.PlacementEnded,
+        agencies.AgencyListed,
+    )
+)
 
 
 class LaneClosed(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,9 +44,12 @@ class LaneClosed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decode(record: Record) -> Event[Any] | None:
-    """Requests, and closings with their lane; None for the rest, which is most of the topic. Raises Rejected."""
+    """Requests, closings with their lane, and what agencies hold; None for the rest, which is most. Raises Rejected.
+
+    The register tells every lane the same, and what one of them says is enough.
+    """
     name = next((value for header, value in record.headers if header == "type"), None)
-    if name is not None and name not in _HEARD:
+    if (name is not None and name not in _HEARD) or (record.lane.topic == agencies.TOPIC and record.lane.partition):
         return None
     event = decode_fact(record)
     if event is None or not isinstance(event.data, RequestsClosed):
@@ -44,12 +59,19 @@ def decode(record: Record) -> Event[Any] | None:
 
 
 def lender_of(event: Event[Any]) -> str:
-    """Whose book an event changes: the lender's, since crews cannot be split by debtor."""
-    return event.lender_id
+    """Whose book an event changes: the lender's, since neither crews nor agencies can be split by debtor.
+
+    Nobody's, where the register tells how an agency stands: it stands so for all.
+    """
+    return "" if isinstance(event.data, agencies.AgencyListed) else event.lender_id
 
 
-def on_closed(plan: Field, state: AllocationBook, event: Event[LaneClosed], _now: Moment) -> Decision:
+def on_closed(plan: Field, rules: Rules, state: AllocationBook, event: Event[LaneClosed], now: Moment) -> Decision:
     """Count the lanes that have reached a date; with the last one, allot what was asked for before it."""
     reached = event.data.business_date
     state, is_last = closed(state, reached, event.data.lane, SHARDS)
-    return visits_allotted(plan, state, reached) if is_last else (state, ())
+    if not is_last:
+        return state, ()
+    state, visits = visits_allotted(plan, state, reached)
+    state, cases = placements_allotted(rules, state, reached, now)
+    return state, (*visits, *cases)

@@ -37,7 +37,7 @@ class Desk:
         self.book: AllocationBook = LAYOUT.empty("bank")
         self.handlers: dict[type, Handler] = {
             outreach.VisitRequested: partial(handlers.on_requested, field),
-            LaneClosed: partial(allocator.on_closed, field),
+            LaneClosed: partial(allocator.on_closed, field, ()),
         }
 
     def hear(self, payload: Any, debtor_id: str = "") -> list[Told]:

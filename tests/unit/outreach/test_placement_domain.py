@@ -19,7 +19,7 @@ from services.outreach.agencies.placements.store import read_practice
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 STANDING = AgencyStanding("alpha", suspended=False, licensed_until=date(2026, 6, 30), contract_from=date(2026, 1, 1),
-                          contract_until=date(2026, 6, 30), commission_ppm=(150_000, 250_000))  # fmt: skip
+                          contract_until=date(2026, 6, 30), capacity=9, commission_ppm=(150_000, 250_000))  # fmt: skip
 PLACEMENT = Placement(
     placement_id="1",
     agency_id="alpha",
@@ -83,7 +83,7 @@ def test_an_agency_works_on_the_days_of_its_contract_and_licence(on: date, refus
 
 def test_the_last_share_that_was_agreed_is_for_all_later_tiers() -> None:
     assert [STANDING.commission_of(tier) for tier in (1, 2, 3, 9)] == [150_000, 250_000, 250_000, 250_000]
-    assert replace(STANDING, commission_ppm=()).commission_of(1) is None
+    assert replace(STANDING, capacity=100, commission_ppm=()).commission_of(1) is None
 
 
 def test_who_only_declined_makes_no_tier() -> None:

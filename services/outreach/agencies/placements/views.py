@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from services.outreach.agencies.placements.domain.placement import Change, PlacementEnd, PlacementState
+from services.outreach.agencies.placements.domain.placement import Change, Chosen, PlacementEnd, PlacementState
 
 
 def _decoded(value: Any) -> Any:
@@ -64,9 +64,11 @@ class PlacementView(_View):
 
 
 class StaffPlacementView(PlacementView):
-    """The same, with the agency and who offered it or asked for it back."""
+    """The same, with the agency, how it was found, and who offered it or asked for it back."""
 
     agency_id: str
+    chosen: Chosen
+    rule_version: str = Field(description="Of the rule of allocation; empty where a supervisor has chosen.")
     offered_by: str
     recall_asked_by: str
 

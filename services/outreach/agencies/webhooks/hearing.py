@@ -1,6 +1,6 @@
 """What the actor hears: facts about placements of which an agency is told, and what came of each attempt."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -20,6 +20,9 @@ SENT = frozenset(
     }
 )
 """Of which facts an agency is told."""
+
+OURS: Final = frozenset({"chosen", "rule_version"})
+"""What an agency is not told, which would work a case otherwise that it knows to be compared."""
 
 _NAMES = frozenset(name.encode() for name, fact in placements.FACTS.items() if fact in SENT)
 
@@ -53,7 +56,8 @@ def decode(record: Record) -> Event[Any] | None:
 
 def _payload(event: Event[Any]) -> str:
     """What is sent, to the byte: the same each time, since it is signed."""
-    about = {"debtor_id": event.debtor_id, "lender_id": event.lender_id, **msgspec.to_builtins(event.data)}
+    told = {name: value for name, value in msgspec.to_builtins(event.data).items() if name not in OURS}
+    about = {"debtor_id": event.debtor_id, "lender_id": event.lender_id, **told}
     whole = {"type": event.type, "timestamp": event.occurred_at, "data": about}
     return msgspec.json.encode(whole).decode()
 

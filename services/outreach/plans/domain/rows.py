@@ -41,6 +41,7 @@ class Channel(StrEnum):
     LETTER = "letter"
     EMAIL = "email"
     VISIT = "visit"
+    AGENCY = "agency"
     LEGAL_REFERRAL = "legal_referral"
 
 
@@ -59,6 +60,8 @@ class StepState(StrEnum):
     ASSIGNED = "assigned"
     UNASSIGNED = "unassigned"
     REFERRED = "referred"
+    PLACED = "placed"
+    NOT_PLACED = "not_placed"
 
 
 QUEUED = frozenset({StepState.SCHEDULED, StepState.REQUESTED})

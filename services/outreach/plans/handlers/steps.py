@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from services.outreach.agencies.placements.domain.placement import WORKED_BY_AN_AGENCY, worked
+from services.outreach.agencies.placements.handlers.wanting import placement_requested
 from services.outreach.contacts.domain.judging import Rules
 from services.outreach.plans.domain.course import arranged, guard_of, obstacle, stopped, with_step
 from services.outreach.plans.domain.rows import Channel, DebtorPlans, Step, StepDue, StepState, Visit, VisitState
@@ -79,6 +80,7 @@ def _referred(state: DebtorPlans, step: Step, now: Moment) -> Decision:
 
 _ACTIONS: Mapping[Channel, Callable[[DebtorPlans, Step, Moment], Decision]] = {
     Channel.VISIT: _visit_requested,
+    Channel.AGENCY: placement_requested,
     Channel.LEGAL_REFERRAL: _referred,
 }
 
@@ -117,7 +119,7 @@ def on_visit_not_scheduled(state: DebtorPlans, event: Event[outreach.VisitNotSch
 
 
 def on_business_date(event: Event[intake.BusinessDateAdvanced], now: Moment) -> Sequence[Told]:
-    """Say that every visit of an earlier day has been asked for; nothing for a date that comes late."""
+    """Say that everything of an earlier day has been asked for; nothing for a date that comes late."""
     reached = event.data.business_date
     if reached < now.business_date:
         return ()

@@ -212,7 +212,7 @@ def test_a_case_can_be_handed_to_legal() -> None:
 NOBODY_IS_REACHED_OTHERWISE: Mapping[str, tuple[set[str], set[str]]] = {
     "channels of rules": (set(Channel), {"call", "sms", "email", "im", "push", "letter", "visit", "credit_report"}),
     "channels of plans": (
-        set(segmentation.Channel), {"sms", "phone", "letter", "email", "visit", "legal_referral"},
+        set(segmentation.Channel), {"sms", "phone", "letter", "email", "visit", "agency", "legal_referral"},
     ),
     "channels of texts": (set(get_args(template.Channel)), {"sms", "phone", "email", "letter", "visit"}),
     "readers of texts": (set(get_args(template.Audience)), {"debtor", "third_person"}),

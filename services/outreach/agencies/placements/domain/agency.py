@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class AgencyStanding:
-    """How an agency stands, by the register's word. commission_ppm: its share by tier, the last for all later ones."""
+    """How an agency stands, by the register's word. commission_ppm: its share by tier, the last for all later ones.
+
+    capacity: how many cases of a lender's it works at a time.
+    """
 
     agency_id: str
     suspended: bool
@@ -16,6 +19,7 @@ class AgencyStanding:
     contract_from: date
     contract_until: date
     commission_ppm: tuple[int, ...]
+    capacity: int
     on_published_list: bool | None = None
     last_evaluation: date | None = None
     trained_until: date | None = None

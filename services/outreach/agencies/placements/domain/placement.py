@@ -43,6 +43,14 @@ class PlacementEnd(StrEnum):
     CONTRACT_ENDED = "contract_ended"
 
 
+class Chosen(StrEnum):
+    """How the agency was found; a part is drawn, to be compared with what the rule of allocation has chosen."""
+
+    BY_SUPERVISOR = "by_supervisor"
+    BY_RULE = "by_rule"
+    AT_RANDOM = "at_random"
+
+
 class Change(StrEnum):
     """What happened to a placement, as an agency reads it."""
 
@@ -101,6 +109,7 @@ class Placement:
     """A case with an agency. amount: what was past due when it was offered; `owed` goes on until the end.
 
     answer_by, ends_on, objections_until: last days. counts_from: a payment booked earlier was not the agency's.
+    rule_version: of the rule of allocation that it came by, with the step of the plan that asked for an agency.
     settled: it has ended.
     """
 
@@ -129,6 +138,10 @@ class Placement:
     ended_on: date | None = None
     ended_as: PlacementEnd | None = None
     end_reason: str = ""
+    chosen: Chosen = Chosen.BY_SUPERVISOR
+    rule_version: str = ""
+    plan_number: int = 0
+    step_number: int = 0
     settled: bool = False
 
     @property

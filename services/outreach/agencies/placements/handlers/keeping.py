@@ -11,6 +11,7 @@ from services.outreach.agencies.placements.domain.placement import (
     PlacementEnd,
     PlacementState,
 )
+from services.outreach.agencies.placements.handlers.wanting import after_the_end
 from services.outreach.agencies.placements.register import standing_of
 from services.outreach.plans.domain.rows import DebtorPlans
 from services.outreach.plans.handlers.revoking import taken_from
@@ -87,4 +88,5 @@ def ended(state: DebtorPlans, placement: Placement, end: PlacementEnd, reason: s
     payload = placements.PlacementEnded(
         placement_id=over.placement_id, agency_id=over.agency_id, end=placements.PlacementEnd(end), reason=reason
     )
-    return state, (told(state, payload), *taken)
+    state, next_of_it = after_the_end(state, over, placement.state, now)
+    return state, (told(state, payload), *taken, *next_of_it)
