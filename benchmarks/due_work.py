@@ -19,6 +19,7 @@ from benchmarks import end_to_end
 from benchmarks.installation import A_MOMENT, Installation, NotDoneError, installed
 from benchmarks.loans import EVENING
 from benchmarks.machine import Cost
+from benchmarks.multiplying import multiply
 from benchmarks.plan import Plan
 from benchmarks.results import Results, plain
 from benchmarks.servers import servers
@@ -117,6 +118,7 @@ async def run(plan: Plan, results: Results) -> None:
     async with servers(fast=not plan.durable) as running, installed(running, pace=plan.pace) as installation:
         await end_to_end.warm_up(installation, plan.warm_up)
         await end_to_end.night(installation, end_to_end.FIRST, plan.due_contacts)
+        await multiply(running, plan.due_copies)
         log = PostgresGatewayLog(installation.urls[SANDBOX])
         await log.every()  # makes the table that is looked at from here on
         await log.close()

@@ -9,9 +9,9 @@ class Plan:
 
     events: of the one job; few_events: for designs that handle a message at a time; per_second: the load at which what
     an event costs is compared; busy_seconds: for how long such a load lasts. due_contacts: loans of the night after
-    which everybody is due; pace: how many messages of a channel the provider then takes in a second. What has a size
-    of 0 is left out. seconds: how long all of it may take; what does not fit in is left out, later rounds before later
-    sections.
+    which everybody is due, and due_copies of each; pace: how many messages of a channel the provider then takes in a
+    second. What has a size of 0 is left out. seconds: how long all of it may take; what does not fit in is left out,
+    later rounds before later sections.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Plan:
     latency_seconds: float
     verdicts: int
     due_contacts: int
+    due_copies: int
     pace: int
     scaling: tuple[int, ...] = ()
     peers: tuple[str, ...] = ()
@@ -51,7 +52,8 @@ FULL = Plan(
     kills=4,
     latency_seconds=60.0,
     verdicts=20_000,
-    due_contacts=1_170_000,
+    due_contacts=11_700,
+    due_copies=100,
     pace=2_000,
     scaling=(10_000, 100_000, 1_000_000),
 )
@@ -71,6 +73,7 @@ QUICK = Plan(
     latency_seconds=10.0,
     verdicts=4_000,
     due_contacts=4_000,
+    due_copies=1,
     pace=400,
     seconds=540.0,
 )
@@ -90,6 +93,7 @@ TINY = Plan(
     latency_seconds=1.0,
     verdicts=100,
     due_contacts=200,
+    due_copies=2,
     pace=50,
     peers=("our_job",),
     durable=False,
