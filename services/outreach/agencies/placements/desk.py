@@ -33,7 +33,9 @@ from services.outreach.contacts.permits import Signer
 from services.outreach.outcomes.api import OutcomeAnswer, SayOutcome, answered, command_of
 from services.outreach.permits.answers import REFUSED, PermitAnswer, permit_in
 from services.outreach.permits.api import AskPermit, UnusedAnswer
+from services.outreach.permits.checking import CheckedView, ShownPermit, checked
 from services.outreach.permits.commands import AskPermit as PermitAsked
+from shared.clock import Clock
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import CommandDesk, Commands, IdempotencyKey
 from shared.http.paging import Page, Paging, encode_cursor
@@ -48,10 +50,10 @@ class SayAgencyOutcome(SayOutcome):
     contact_id: str = Field(pattern="^[0-9a-f]{32}$")
 
 
-def agency_routes(signer: Signer) -> APIRouter:
-    """The routes of agencies. Permits are signed by `signer`."""
+def agency_routes(signer: Signer, clock: Clock) -> APIRouter:
+    """The routes of agencies. Permits are signed by `signer`, and live by `clock`."""
     router = APIRouter(prefix="/v1/agency", tags=["agency"], dependencies=[Depends(require(Role.AGENCY))])
-    one, permits = "/placements/{placement_id}", _Permits(signer)
+    one, permits = "/placements/{placement_id}", _Permits(signer, clock)
     router.add_api_route("/placements", list_placements, methods=["GET"])
     router.add_api_route("/placements/changes", read_changes, methods=["GET"])
     router.add_api_route(one, read_placement, methods=["GET"])
@@ -62,6 +64,7 @@ def agency_routes(signer: Signer) -> APIRouter:
     router.add_api_route(f"{one}/permits", permits.ask_permit, methods=["POST"], status_code=201, responses=REFUSED)
     router.add_api_route(f"{one}/permits/{{contact_id}}/unused", give_back_permit, methods=["POST"])
     router.add_api_route(f"{one}/outcomes", say_outcome, methods=["POST"])
+    router.add_api_route("/permits/check", permits.check_permit, methods=["POST"])
     router.add_api_route("/statements/{month}", read_own_statement, methods=["GET"])
     return router
 
@@ -196,6 +199,7 @@ async def object_to_recall(
 @dataclass(frozen=True)
 class _Permits:
     signer: Signer
+    clock: Clock
 
     async def ask_permit(
         self,
@@ -211,6 +215,14 @@ class _Permits:
         wanted = commands.AskAgencyPermit(placement_id=placement_id, asked=asked)
         answer, debtor_id = await _submit(desk, connection, "ask-agency-permit", wanted, key=key, agency=agency)
         return permit_in(answer, debtor_id, self.signer)
+
+    async def check_permit(self, body: ShownPermit, connection: TenantConnection, agency: PermitAsker) -> CheckedView:
+        """Whether a permit of the caller's may be used now; anybody else's is answered as no permit at all.
+
+        The ledger is asked, and not the placement: a permit is taken back with the placement, and the reason stands in
+        the ledger, of which an agency's role is shown the rows that it asked for itself.
+        """
+        return await checked(body, self.signer, self.clock.now(), connection, holder=agency.actor)
 
 
 async def give_back_permit(
