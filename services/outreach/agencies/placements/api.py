@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.outreach.agencies.placements import commands, store
 from services.outreach.agencies.placements.domain.placement import PlacementState
-from services.outreach.agencies.placements.statements import AgencyId, Month, statement_of
+from services.outreach.agencies.placements.statements import Month, statement_of
 from services.outreach.agencies.placements.views import OfferAnswer, PlacementAnswer, StaffPlacementView, StatementView
+from services.outreach.agencies.register.bodies import AGENCY_PATTERN, AgencyId
 from services.outreach.asking import Reason, ask, fact, no_such_debtor
 from services.outreach.plans.store import GUARD
 from shared.http.auth import Principal, Role, require
@@ -28,7 +29,7 @@ class OfferPlacement(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    agency_id: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:/@+\-]+$")]
+    agency_id: Annotated[str, StringConstraints(pattern=AGENCY_PATTERN)]
     days: int = Field(ge=1, le=MOST_DAYS_SAID)
 
 
