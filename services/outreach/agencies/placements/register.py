@@ -1,7 +1,7 @@
 """What a lane knows of an agency: the register's last word of it, which it keeps as a directive."""
 
 from services.outreach.agencies.placements.domain.agency import AgencyStanding
-from shared.contracts.agencies import AgencyListed, AgencyState
+from shared.contracts.agencies import AgencyListed
 from shared.contracts.envelope import Moment
 
 
@@ -17,8 +17,8 @@ def standing_of(now: Moment, agency_id: str) -> AgencyStanding | None:
         return None
     return AgencyStanding(
         agency_id=agency_id,
-        suspended=listed.state is AgencyState.SUSPENDED,
-        licensed_until=listed.licence_until,
+        state=listed.state,
+        licence_until=listed.licence_until,
         contract_from=listed.contract_from,
         contract_until=listed.contract_until,
         commission_ppm=listed.commission_ppm,
