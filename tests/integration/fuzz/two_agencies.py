@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from services.outreach.agencies.placements.register import kept_as
+from services.outreach.agencies.register.domain import kept_as
 from shared.contracts import intake
 from shared.contracts.envelope import derived_id
 from shared.contracts.placements import PlacementEnd, PlacementEnded

@@ -1,13 +1,9 @@
 """What a lane knows of an agency: the register's last word of it, which it keeps as a directive."""
 
 from services.outreach.agencies.placements.domain.agency import AgencyStanding
+from services.outreach.agencies.register.domain import kept_as
 from shared.contracts.agencies import AgencyListed
 from shared.contracts.envelope import Moment
-
-
-def kept_as(agency_id: str) -> str:
-    """The name of the directive that has the register's word of an agency."""
-    return f"agency/{agency_id}"
 
 
 def standing_of(now: Moment, agency_id: str) -> AgencyStanding | None:

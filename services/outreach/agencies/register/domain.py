@@ -110,6 +110,11 @@ class AgencyFile:
     entries: tuple[Entry, ...]
 
 
+def kept_as(agency_id: str) -> str:
+    """The name of the directive under which lanes keep the register's word of an agency."""
+    return f"agency/{agency_id}"
+
+
 class Terms(Protocol):
     """What an agency is listed with, as far as its parts must agree."""
 
