@@ -47,8 +47,8 @@ def _with_problems(schema: dict[str, Any]) -> dict[str, Any]:
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs", {}))
     schemas["ProblemDetails"] = problem
-    for operations in schema.get("paths", {}).values():
-        for operation in operations.values():
+    for path in schema.get("paths", {}).values():
+        for operation in path.values():
             responses = operation.setdefault("responses", {})
             responses.pop("422", None)
             for status, response in responses.items():

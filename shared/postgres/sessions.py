@@ -19,7 +19,7 @@ class Session:
 
     dsn: str
     name: str
-    _connection: Connection | None = field(default=None, repr=False)
+    _connection: "Connection | None" = field(default=None, repr=False)
 
     async def connected(self) -> Connection:
         """The connection, or a new one. Raises asyncpg's errors and OSError."""

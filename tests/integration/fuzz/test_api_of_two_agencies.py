@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS)]
 
 KINGFISHER, MARMALADE = AGENCIES
 OWN = "^/v1/(agency|oauth)(/|$)"
-FEW = 6
+FEW = 4
 
 HOLDS = {
     "agency", "agency_key", "agency_api_key", "placement", "placement_change", "agency_credit", "contact",
