@@ -192,6 +192,13 @@ async def object_to_recall(placement_id: PlacementId, body: WithReason, asking: 
 
 @dataclass(frozen=True)
 class _Permits:
+    """Permits, asked for and checked.
+
+    A check asks the ledger, and not the lane through the placement: nothing is to be decided, a permit says itself
+    whose it is, and why it was taken back stands in the ledger, also when the placement has ended. An agency's role is
+    shown those rows of it that were permitted to that agency, and how they stand.
+    """
+
     signer: Signer
     clock: Clock
 
@@ -203,11 +210,7 @@ class _Permits:
         return permit_in(answer, debtor_id, self.signer)
 
     async def check_permit(self, body: ShownPermit, connection: TenantConnection, agency: PermitAsker) -> CheckedView:
-        """Whether a permit of the caller's may be used now; anybody else's is answered as no permit at all.
-
-        The ledger is asked, and not the placement: a permit is taken back with the placement, and the reason stands in
-        the ledger, of which an agency's role is shown the rows that it asked for itself.
-        """
+        """Whether a permit of the caller's may be used now; anybody else's is answered as no permit at all."""
         return await checked(body, self.signer, self.clock.now(), connection, holder=agency.actor)
 
 
