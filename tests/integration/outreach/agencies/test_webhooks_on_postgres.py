@@ -168,9 +168,13 @@ async def test_what_has_ended_goes_in_its_time_and_what_is_open_stays(house: Hou
     assert await states_of(house.dsn) == {"delivered": 11, "cancelled": 1, "sending": 1}, (
         "what is to be sent goes first"
     )
-    await house.work(days=59)
+    await house.work()
+    assert await states_of(house.dsn) == {"delivered": 1, "cancelled": 1}
+    await house.work(days=30)
     assert await states_of(house.dsn) == {"cancelled": 1}
-    await house.work(days=2)
+    await house.work(days=29, hours=23)
+    assert await states_of(house.dsn) == {"cancelled": 1}
+    await house.work(hours=1)
     assert await states_of(house.dsn) == {}
     assert await rows(house.dsn, "SELECT count(*) FROM webhook_due") == [(0,)]
 
