@@ -165,7 +165,7 @@ def working_for_two(dsn: str) -> Iterator[House]:
             raise house
         yield house
     finally:
-        loop.call_soon_threadsafe(lambda: until.done() or until.set_result(None))
+        loop.call_soon_threadsafe(until.cancel)
         thread.join(30)
         loop.close()
     assert len(began) == 1, began

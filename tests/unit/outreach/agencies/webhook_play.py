@@ -95,9 +95,9 @@ class Desk:
         return min(due, key=lambda each: each[:2], default=(None, "", None))[2]
 
     def _take_out(self, row: Any) -> None:
-        name = "due" if isinstance(row, DeliveryDue) else "deliveries"
-        left = {key: each for key, each in getattr(self.state, name).items() if each is not row}
-        self.state = replace(self.state, **{name: left})
+        due = {key: each for key, each in self.state.due.items() if each is not row}
+        kept = {key: each for key, each in self.state.deliveries.items() if each is not row}
+        self.state = replace(self.state, due=due, deliveries=kept)
 
     def answer(self, begun: Fact, status: int, seconds: float = 0.0) -> list[Fact]:
         """What the receiver says to an attempt."""
