@@ -132,7 +132,8 @@ def _fraction(name: str) -> float:
 
 def kept(state: Webhooks, delivery: Delivery, due: DeliveryDue | None = None) -> Webhooks:
     """The state with a delivery as it has become, and the one thing that is to happen to it, if any."""
-    rows = {key: row for key, row in state.due.items() if key != delivery.delivery_id}
+    rows = dict(state.due)  # copied whole: a receiver that is away has thousands of them
+    rows.pop(delivery.delivery_id, None)
     if due is not None:
         rows[delivery.delivery_id] = due
     return replace(state, deliveries={**state.deliveries, delivery.delivery_id: delivery}, due=rows)
@@ -145,7 +146,7 @@ def due_of(delivery: Delivery, at: datetime, *, held: bool = False) -> DeliveryD
 
 def has_place(state: Webhooks) -> bool:
     """Whether one more may be on its way to the agency."""
-    return sum(each.state is DeliveryState.SENDING for each in state.deliveries.values()) < PLACES
+    return [each.state for each in state.deliveries.values()].count(DeliveryState.SENDING) < PLACES
 
 
 def first_held(state: Webhooks) -> Delivery | None:
