@@ -200,7 +200,7 @@ def routes(signer: Signer, clock: Clock, keys: Callable[[], KeyStore]) -> APIRou
     router.add_api_route("/visits", list_visits, methods=["GET"])
     router.add_api_route("/refused-treatments", list_refused, methods=["GET"])
     whole = APIRouter()
-    for each in (router, agencies.routes_for_machines(), agency_routes(signer)):
+    for each in (router, agencies.routes_for_machines(), agency_routes(signer, clock)):
         whole.include_router(each)
     return whole
 

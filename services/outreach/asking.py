@@ -1,5 +1,6 @@
 """What the routes about debtors share: who may ask, whose lender it is, and what a command has led to."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -24,6 +25,22 @@ async def ask(
     return await desk.submit(
         kind="lane", owner=debtor_id, lender_id=lender_id, name=name, body=body, key=key, principal=by
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks for something about a debtor, under which key, and where it is handed in."""
+
+    desk: CommandDesk
+    key: str
+    connection: AsyncConnection
+    by: Principal
+
+    async def ask(self, debtor_id: str, name: str, body: object) -> dict[str, Any]:
+        """Have the debtor's actor apply a command, and return its answer. Raises Problem."""
+        return await ask(
+            self.desk, self.connection, debtor_id=debtor_id, name=name, body=body, key=self.key, by=self.by
+        )
 
 
 async def lender_of(connection: AsyncConnection, debtor_id: str) -> str:

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.contracts import core_banking
-from shared.http import commands, health, middleware, openapi, operations, problems, publishing
+from shared.http import commands, health, middleware, openapi, problems, publishing
 from shared.http.auth import Tokens
 from shared.http.operations import Lags
 from shared.http.rates import Paced, Rates
@@ -47,15 +47,8 @@ def create_app(
     app.add_middleware(Paced, rates=rates, tokens=app.state.tokens, machines=service.machines)
     app.add_middleware(middleware.Observed, service=service.name, exporter=exporter)
     problems.add_to(app)
-    add_routes(app, service)
+    openapi.add_routes(app, service)
     return app
-
-
-def add_routes(app: FastAPI, service: Service) -> None:
-    """Give an application the routes of a service, and the description of them."""
-    for router in (health.routes(), service.routes(), operations.routes()):
-        app.include_router(router)
-    openapi.describe(app)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The description of an API: every route may answer with a problem, and says so."""
+"""The routes of an API and the description of them: every route may answer with a problem, and says so."""
 
 from copy import deepcopy
 from typing import Any
@@ -6,11 +6,19 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from shared.http import health, operations
 from shared.http.problems import MEDIA_TYPE, ProblemDetails
 from shared.service import Service
 
 _REFERENCE = {"$ref": "#/components/schemas/ProblemDetails"}
 _ANSWER = {"description": "A problem, by RFC 9457.", "content": {MEDIA_TYPE: {"schema": _REFERENCE}}}
+
+
+def add_routes(app: FastAPI, service: Service) -> None:
+    """Give an application the routes of a service, and the description of them."""
+    for router in (health.routes(), service.routes(), operations.routes()):
+        app.include_router(router)
+    describe(app)
 
 
 def describe(app: FastAPI) -> None:
@@ -27,10 +35,8 @@ def describe(app: FastAPI) -> None:
 
 def document(service: Service) -> dict[str, Any]:
     """The OpenAPI description of a service, made without a database or a broker."""
-    from shared.http import app as application  # noqa: PLC0415  # app imports this module
-
     app = FastAPI(title=f"Fairdue {service.name}", version="1", redoc_url=None)
-    application.add_routes(app, service)
+    add_routes(app, service)
     return app.openapi()
 
 
@@ -41,8 +47,8 @@ def _with_problems(schema: dict[str, Any]) -> dict[str, Any]:
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs", {}))
     schemas["ProblemDetails"] = problem
-    for operations in schema.get("paths", {}).values():
-        for operation in operations.values():
+    for path in schema.get("paths", {}).values():
+        for operation in path.values():
             responses = operation.setdefault("responses", {})
             responses.pop("422", None)
             for status, response in responses.items():

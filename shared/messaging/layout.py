@@ -42,7 +42,8 @@ class Table:
     use: "rows" are loaded and saved; "journal" rows are only appended; "tally" rows are sums over all owners of a
         shard: `amount` is added to the row with the same key.
     due: the column (a date, compared with the lender's business date; or an instant) at which the runtime claims the
-        row: it is taken out of the state, and the row itself is applied as an event. Such a row has a `lender_id`.
+        row, never where it is None: it is taken out of the state, and the row itself is applied as an event. Such a row
+        has a `lender_id`, and one that can be settled then names itself.
     settled: a boolean column; rows that have it set are loaded only where an event names them (`Layout.named`).
     """
 

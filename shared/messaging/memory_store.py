@@ -194,8 +194,8 @@ class MemoryTransaction:
         ]
 
     def _reached(self, at: Any, due: DueRow, now: datetime) -> bool:
-        if isinstance(at, datetime):
-            return at <= now
+        if at is None or isinstance(at, datetime):
+            return at is not None and at <= now
         reached = self._standing(due.shard).clocks.get(due.row.lender_id)
         return reached is not None and bool(at <= reached)
 

@@ -90,11 +90,11 @@ class DayDue:
 
 @dataclass(frozen=True, slots=True)
 class InstantDue:
-    """Due at an instant."""
+    """Due at an instant, or never."""
 
     number: int
     lender_id: str
-    due_at: datetime
+    due_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ CREATE TABLE toy_part (shard smallint NOT NULL, debtor_id text NOT NULL, item_id
 CREATE TABLE toy_day (shard smallint NOT NULL, debtor_id text PRIMARY KEY, lender_id text NOT NULL,
     due_on date NOT NULL);
 CREATE TABLE toy_instant (shard smallint NOT NULL, debtor_id text NOT NULL, number bigint NOT NULL,
-    lender_id text NOT NULL, due_at timestamptz NOT NULL, PRIMARY KEY (debtor_id, number));
+    lender_id text NOT NULL, due_at timestamptz, PRIMARY KEY (debtor_id, number));
 CREATE TABLE toy_entry (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, shard smallint NOT NULL,
     debtor_id text NOT NULL, text text NOT NULL, amount bigint NOT NULL);
 CREATE TABLE toy_sum (shard smallint NOT NULL, month text NOT NULL, mood text NOT NULL, amount bigint NOT NULL,

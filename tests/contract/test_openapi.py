@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from services import contracts_cli
 from shared.contracts import core_banking, generate
-from shared.http.app import add_routes
+from shared.http.openapi import add_routes
 
 
 def test_the_generated_descriptions_are_up_to_date() -> None:

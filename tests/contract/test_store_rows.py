@@ -238,6 +238,13 @@ async def test_dates_fall_due_by_the_clock_of_the_lender_in_that_lane(store: Sto
     assert await due(store, [3, 4]) == [(3, "day", owner, None) for owner in ("d3", "d1", "d2")]
 
 
+async def test_a_row_without_an_instant_never_falls_due(store: Store) -> None:
+    await write(store, Effects(clocks={(3, "bank"): TODAY}))
+    await save(store, a_file("d1", instants={1: InstantDue(1, "bank", None), 2: at(2, 0)}))
+    assert await due(store, [3], now=NOW + timedelta(days=9999)) == [(3, "instants", "d1", 2)]
+    assert (await load(store, "d1")).instants[1].due_at is None
+
+
 async def test_of_many_that_are_due_the_first_in_order_are_taken(store: Store) -> None:
     await write(store, Effects(clocks={(3, "bank"): TODAY}))
     for number in (4, 2, 0, 3, 1):

@@ -5,21 +5,19 @@ whether somebody was reached without a permit that was told, in the night, after
 somebody was reached of whom the ledger knows nothing, only the gateway's own log can show.
 """
 
-import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-import asyncpg
 from prometheus_client import Gauge
 
 from services.outreach.contacts import red_line_counts
 from services.outreach.contacts.red_line_counts import Counts
-from services.outreach.contacts.red_line_queries import Connection, Exposed, read_exposed
+from services.outreach.contacts.red_line_queries import Exposed, read_exposed
 from services.outreach.contacts.red_lines import LINES, Source
 from shared.observability import metrics
-from shared.postgres.failures import DRIVER_ERRORS
+from shared.postgres.sessions import Session
 
 SERVICE: Final = "outreach"
 GAUGES: Mapping[str, Gauge] = {
@@ -28,7 +26,7 @@ GAUGES: Mapping[str, Gauge] = {
     "quiet_hours_violations": metrics.QUIET_HOURS_VIOLATIONS,
     "duplicate_contacts": metrics.DUPLICATE_CONTACTS,
 }
-_SESSION: Final = {"lock_timeout": "2s", "statement_timeout": "30s", "application_name": "fairdue red lines"}
+SESSION: Final = "fairdue red lines"
 
 
 @dataclass(slots=True)
@@ -38,7 +36,13 @@ class RedLineWatch:
     outreach: str
     sandbox: str | None
     zones: Mapping[str, str]
-    _connections: dict[str, Connection] = field(default_factory=dict)
+    _ledger: Session = field(init=False)
+    _log: Session | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open nothing yet."""
+        self._ledger = Session(self.outreach, SESSION)
+        self._log = None if self.sandbox is None else Session(self.sandbox, SESSION)
 
     def begin(self) -> None:
         """Show nought everywhere: a series that first appears with a crossing hides it."""
@@ -46,25 +50,17 @@ class RedLineWatch:
 
     async def look(self) -> None:
         """Count what is new. Raises asyncpg's errors and OSError."""
-        outreach = await self._connected(self.outreach)
-        sandbox = None if self.sandbox is None else await self._connected(self.sandbox)
+        outreach = await self._ledger.connected()
+        sandbox = None if self._log is None else await self._log.connected()
         counts = await red_line_counts.look(outreach, sandbox, self.zones)
         self._show(counts, await read_exposed(outreach))
         metrics.RED_LINES_COUNTED_AT.labels(SERVICE).set(time.time())
 
     async def close(self) -> None:
         """Let go of the connections."""
-        for connection in self._connections.values():
-            with contextlib.suppress(*DRIVER_ERRORS, TimeoutError):
-                await connection.close(timeout=2)
-        self._connections.clear()
-
-    async def _connected(self, dsn: str) -> Connection:
-        known = self._connections.get(dsn)
-        if known is None or known.is_closed():
-            known = await asyncpg.connect(dsn, timeout=10, command_timeout=60, server_settings=_SESSION)
-            self._connections[dsn] = known
-        return known
+        await self._ledger.close()
+        if self._log is not None:
+            await self._log.close()
 
     def _sources(self) -> Iterable[Source]:
         return Source if self.sandbox is not None else (Source.LEDGER,)

@@ -1,34 +1,30 @@
 """Permits for people over HTTP: to ask for one, to give it back, and to check one that is shown."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlalchemy import text
 
 from services.outreach.asking import ask
 from services.outreach.compliance.domain.words import Party
-from services.outreach.contacts.domain.rows import ContactState
-from services.outreach.contacts.permits import NoPermitError, Permit, Signer, opened
+from services.outreach.contacts.permits import Signer
 from services.outreach.permits import commands
 from services.outreach.permits.answers import REFUSED, PermitAnswer, permit_in
+from services.outreach.permits.checking import CheckedView, ShownPermit, checked
 from services.outreach.permits.commands import Content, Purpose
 from services.outreach.plans.domain.rows import Channel
 from shared.clock import Clock
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import Connection
-from shared.http.inputs import NO_NUL, DebtorId
+from shared.http.inputs import DebtorId
 
 Staff = Annotated[Principal, Depends(require(Role.OPERATOR, Role.SUPERVISOR))]
 ContactId = Annotated[
     str,
     Path(min_length=1, max_length=64, pattern="^[0-9A-Za-z_.:-]+$", description="The contact, as it was permitted."),
 ]
-
-CONTACT = text("SELECT state, reason FROM contact WHERE debtor_id = :debtor_id AND contact_id = :contact_id")
 
 
 class AskPermit(BaseModel):
@@ -56,32 +52,6 @@ class UnusedAnswer(BaseModel):
     contact_id: str
     state: Literal["not_made"] = "not_made"
     reason: str
-
-
-class ShownPermit(BaseModel):
-    """A permit as it is shown."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    permit: Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=NO_NUL)]
-
-
-class CheckedView(BaseModel):
-    """Whether a contact may begin now under the permit that was shown. What it says is told only if it is ours."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    genuine: bool = Field(description="We have signed it, as it stands.")
-    live: bool = Field(description="It may be used now, once.")
-    reason: str = Field(description="Why it may not; empty where it may.")
-    contact_id: str | None = None
-    debtor_id: str | None = None
-    channel: str | None = None
-    purpose: str | None = None
-    party: str | None = None
-    contact_point: str | None = None
-    held_by: str | None = Field(default=None, description="Who may use it, and nobody else.")
-    expires_at: datetime | None = None
 
 
 def add_routes(router: APIRouter, signer: Signer, clock: Clock) -> None:
@@ -113,36 +83,7 @@ class _Desk:
 
     async def check_permit(self, body: ShownPermit, connection: Connection) -> CheckedView:
         """Whether a permit that is shown may be used now; to be asked just before a contact begins."""
-        try:
-            permit = opened(body.permit, self.signer.public_key)
-        except NoPermitError:
-            return CheckedView(genuine=False, live=False, reason="this is no permit of ours")
-        key = {"debtor_id": permit.debtor_id, "contact_id": permit.permit_id}
-        reason = _why_not(permit, (await connection.execute(CONTACT, key)).first(), self.clock.now())
-        return CheckedView(
-            genuine=True,
-            live=not reason,
-            reason=reason,
-            contact_id=permit.permit_id,
-            debtor_id=permit.debtor_id,
-            channel=permit.channel,
-            purpose=permit.purpose,
-            party=permit.party,
-            contact_point=permit.contact_point,
-            held_by=permit.held_by,
-            expires_at=permit.expires_at,
-        )
-
-
-def _why_not(permit: Permit, contact: Any, now: datetime) -> str:
-    """Why a permit of ours may not be used; the ledger knows best, since a stop takes permits back at once."""
-    if contact is None:
-        return "the ledger does not know it"
-    if contact.state == ContactState.NOT_MADE:
-        return str(contact.reason)
-    if contact.state != ContactState.SENDING:
-        return "it was used"
-    return "" if now < permit.expires_at else "it has expired"
+        return await checked(body, self.signer, self.clock.now(), connection)
 
 
 async def give_back_permit(

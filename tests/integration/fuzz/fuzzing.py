@@ -3,14 +3,18 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import StopReason, events, from_schema
 
 from tests.integration.live.process import TOKENS, Product
+
+Look: TypeAlias = Callable[[str, Any], None]
+"""Is shown the operation and the answer."""
 
 NOBODY, BANK = "nobody", "core_bank"
 FOR_THE_BANK_ALONE = {"include-name": "POST /v1/loan-events", "phases": {"coverage": {"enabled": False}}}
@@ -69,12 +73,12 @@ class Fuzzed:
         return {operation for operation in asked - answered if not operation.startswith(FOR_AGENCIES)}
 
 
-def fuzzed(product: Product, service: str, role: str, examples: int) -> Fuzzed:
-    """Ask everything that a service's description offers, well and badly, as a role."""
+def fuzzed(schema: Any, look: Look | None = None) -> Fuzzed:
+    """Ask everything that a description offers, well and badly; `look` is shown every answer."""
     found = Fuzzed()
-    for event in from_schema(_schema(product, service, role, examples)).execute():
+    for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
-            _take(found, event)
+            _take(found, event, look)
         elif isinstance(event, events.NonFatalError | events.FatalError):
             found.wrong["schemathesis", type(event).__name__] = str(event)
         elif isinstance(event, events.EngineFinished):
@@ -82,8 +86,8 @@ def fuzzed(product: Product, service: str, role: str, examples: int) -> Fuzzed:
     return found
 
 
-def _schema(product: Product, service: str, role: str, examples: int) -> Any:
-    url = product.url(service, "")
+def schema_at(url: str, token: str, examples: int, known: Mapping[str, Sequence[str]], **more: Any) -> Any:
+    """A service's own description, to be asked for with a token; `known` are ids as `known_ids` takes them."""
     settings: dict[str, Any] = {
         "seed": SEED,
         "cache": {"enabled": False},
@@ -91,32 +95,49 @@ def _schema(product: Product, service: str, role: str, examples: int) -> Any:
         "request-timeout": 60,
         "continue-on-failure": True,
         "generation": {"max-examples": int(EXAMPLES or examples), "deterministic": not EXAMPLES},
-        "phases": {"stateful": {"enabled": bool(EXAMPLES) or examples > 1}},
-        **_known_ids(product, service),
-        "operations": [] if role == BANK else [FOR_THE_BANK_ALONE],
+        "phases": {"stateful": {"enabled": bool(EXAMPLES)}},
+        **known_ids(known),
+        **more,
     }
-    if role != NOBODY:
-        settings["auth"] = {"openapi": {"HTTPBearer": {"bearer": TOKENS[role]}}}
+    if token:
+        settings["auth"] = {"openapi": {"HTTPBearer": {"bearer": token}}}
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=SchemathesisConfig.from_dict(settings))
     schema.hook(filter_failure)
     return schema
 
 
-def _known_ids(product: Product, service: str) -> dict[str, Any]:
-    """Ids that are there, to be asked for more often than not: made-up ones only ever find nothing."""
+def _schema(product: Product, service: str, role: str, examples: int) -> Any:
+    return schema_at(
+        product.url(service, ""),
+        "" if role == NOBODY else TOKENS[role],
+        examples,
+        _ids_of(product, service),
+        phases={"stateful": {"enabled": bool(EXAMPLES) or examples > 1}},
+        operations=[] if role == BANK else [FOR_THE_BANK_ALONE],
+    )
+
+
+def _ids_of(product: Product, service: str) -> dict[str, list[str]]:
+    """The ids that a running product has."""
     cases = product.get("intake", "/v1/cases").json()["items"]
     letters = product.get(service, "/v1/dead-letters").json()["items"]
     known = {
-        "debtor_id": [case["debtor_id"] for case in cases[:5]],
-        "letter_id": [letter["id"] for letter in letters],
-        "kind": ["lane", "ingress", "allocator", "publisher", "register", "webhooks"],
+        "path.debtor_id": [case["debtor_id"] for case in cases[:5]],
+        "path.letter_id": [letter["id"] for letter in letters],
+        "path.kind": ["lane", "ingress", "allocator", "publisher", "register", "webhooks"],
     }
     if service == "outreach":
-        known["agency_id"] = [one["agency_id"] for one in product.get(service, "/v1/agencies").json()]
-    there = {name: values for name, values in known.items() if values}
+        known["path.agency_id"] = [one["agency_id"] for one in product.get(service, "/v1/agencies").json()]
+    return known
+
+
+def known_ids(known: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Ids that are there, by where they go, to be asked for more often than not: made-up ones only find nothing."""
+    there = {place: list(values) for place, values in known.items() if values}
+    names = {place: place.replace(".", "_") for place in there}
     return {
-        "dictionaries": {name: {"values": values} for name, values in there.items()},
-        "parameters": {f"path.{name}": {"dictionary": name, "probability": 0.6} for name in there},
+        "dictionaries": {names[place]: {"values": values} for place, values in there.items()},
+        "parameters": {place: {"dictionary": names[place], "probability": 0.6} for place in there},
     }
 
 
@@ -135,13 +156,15 @@ def _is_excused(response: Any) -> bool:
     return (kind, problem.get("field")) in EXCUSED or (kind, "") in EXCUSED
 
 
-def _take(found: Fuzzed, event: events.ScenarioFinished) -> None:
+def _take(found: Fuzzed, event: events.ScenarioFinished, look: Look | None) -> None:
     recorder = event.recorder
     for case_id, interaction in recorder.interactions.items():
         if interaction.response is not None:
             case = recorder.cases.get(case_id)
             label = case.value.operation.label if case else recorder.label or ""
             found.statuses[label, interaction.response.status_code] += 1
+            if look is not None:
+                look(label, interaction.response)
     for checks in recorder.checks.values():
         for check in checks:
             if check.failure_info is not None:
@@ -162,11 +185,16 @@ def examples_for(service: str, role: str) -> int:
 
 def check_answers(product: Product, service: str, role: str) -> None:
     """Fuzz a service as a role, and fail with the first request of each kind that went wrong."""
-    found = fuzzed(product, service, role, examples_for(service, role))
+    found = fuzzed(_schema(product, service, role, examples_for(service, role)))
+    check_form(found, f"{service} as {role}")
+    if role == "supervisor":
+        assert found.unreached() <= NEEDS_A_LETTER
+
+
+def check_form(found: Fuzzed, what: str) -> None:
+    """Fail with the first request of each kind that was answered otherwise than described."""
     codes = found.codes()
-    print(f"{service} as {role}: {found.asked} requests, {codes}")  # noqa: T201
+    print(f"{what}: {found.asked} requests, {codes}")  # noqa: T201
     assert found.wrong == {}, "\n\n".join(f"{where}\n{what}" for where, what in found.wrong.items())
     assert found.stopped is StopReason.COMPLETED
     assert max(codes) < 500
-    if role == "supervisor":
-        assert found.unreached() <= NEEDS_A_LETTER

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from services.outreach.agencies.placements.register import kept_as
+from services.outreach.agencies.register.domain import kept_as
 from shared.contracts import intake
 from shared.settings import ApiToken
 from tests.integration.outreach.people import ANNA, Office, office_of

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import httpx
 import uvicorn
+from fastapi import APIRouter
 
 from services.outreach import api
+from services.outreach.agencies.webhooks import api as webhooks_api
 from services.outreach.contacts.permits import Signer
 from services.outreach.service import declare
 from shared.clock import VirtualClock
@@ -46,7 +47,7 @@ class Office:
         self.tokens = {**TOKENS, **{token.name: token.token for token in settings.tokens}}
         self.clock = VirtualClock(MORNING)
         service = declare(replace(settings, worked_by_people=("phone",)))
-        self.service = replace(service, routes=partial(api.routes, SIGNER, self.clock, lambda: settings.keys))
+        self.service = replace(service, routes=self._routes)
         self.store = PostgresStore(dsn, "lane")
         self.actor = Actor(service.actors[0], self.store)
         turn = Turn("outreach", service.actors[0], self.store, settings.vault)
@@ -56,6 +57,13 @@ class Office:
         self.keys = 0
         self.client = httpx.AsyncClient()
         self.doors = asyncio.Semaphore(AT_ONCE)
+
+    def _routes(self) -> APIRouter:
+        """All that outreach answers, by the clock of the office."""
+        router = APIRouter()
+        router.include_router(api.routes(SIGNER, self.clock, lambda: self.settings.keys))
+        router.include_router(webhooks_api.routes(self.settings.vault))
+        return router
 
     async def hear(self, payload: Fact, version: int, debtor_id: str = ANNA) -> None:
         """A fact of a debtor."""

@@ -22,7 +22,10 @@ from tests.unit.outreach.play import case, treatment
 ANNA, BERTA = "a" * 32, "b" * 32
 DAY = timedelta(days=1)
 PLACED = treatment("PRE_LEGAL", (Channel.AGENCY, 0), (Channel.LEGAL_REFERRAL, 30))
-TOKENS = {**{token.role: token.token for token in SETTINGS.tokens}, **{token.name: token.token for token in AGENCIES}}
+TOKENS: dict[str, str] = {
+    **{token.role: token.token for token in SETTINGS.tokens},
+    **{token.name: token.token for token in AGENCIES},
+}
 
 
 @dataclass

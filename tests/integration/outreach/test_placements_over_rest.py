@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 import pytest
 
-from services.outreach.agencies.placements.register import kept_as
+from services.outreach.agencies.register.domain import kept_as
 from services.outreach.contacts.permits import opened
 from shared.contracts import intake
 from shared.messaging.partitioner import partition_of

@@ -10,15 +10,20 @@ from fastapi.routing import APIRoute
 from sqlalchemy import text
 
 from services.outreach.agencies.api import routes_for_machines
+from services.outreach.agencies.placements.desk import agency_routes
 from services.outreach.agencies.tenants.tenancy import TenantConnection, tenant_connection
+from shared.clock import SystemClock
 from shared.http.database import read_only
 from shared.postgres.databases import AGENCY_ROLE
 from tests.conftest import DatabaseOf
 from tests.integration.outreach.bureau import ANN, EAST, KNOWN, LONG, WEST, Bureau, bearer, bureau_on
+from tests.integration.outreach.people import SIGNER
 
 WALLED = ("agency", "agency_key", "agency_api_key")
-OF_THEIR_WORK = ("placement", "placement_change", "agency_credit", "webhook_endpoint", "webhook_delivery")
-"""Walled off as well: `test_placements_over_rest.py` and `test_webhooks_over_rest.py` look through them."""
+OF_THEIR_WORK = ("placement", "placement_change", "agency_credit", "webhook_endpoint", "webhook_delivery", "contact")
+"""Walled off as well: `test_placements_over_rest.py`, `test_webhooks_over_rest.py` and `test_agency_checks_permits.py`
+look through them.
+"""
 
 OPEN = {"lane_clock"}
 """What has nothing of anybody's: on which day a lender's books stand."""
@@ -98,7 +103,7 @@ async def test_what_was_not_walled_off_is_out_of_reach(bureau: Bureau, dsn: str)
     connection = await asyncpg.connect(dsn)
     try:
         tables = {row[0] for row in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname='public'")}
-        assert {"agency_entry", "used_assertion", "command", "contact", "debtor_guard"} <= tables - READ
+        assert {"agency_entry", "used_assertion", "command", "contact_due", "debtor_guard"} <= tables - READ
         await connection.execute("BEGIN")
         await connection.execute(f"SET LOCAL ROLE {AGENCY_ROLE}")
         await connection.execute("SELECT set_config('app.agency', $1, true)", EAST)
@@ -107,7 +112,7 @@ async def test_what_was_not_walled_off_is_out_of_reach(bureau: Bureau, dsn: str)
             with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
                 await connection.execute(f"SELECT 1 FROM {table}")
             await connection.execute("ROLLBACK TO before")
-        for column in ("agency_key.jwk", "agency_api_key.sha256", "webhook_endpoint.secret"):
+        for column in ("agency_key.jwk", "agency_api_key.sha256", "webhook_endpoint.secret", "contact.rules"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(f"SELECT {column} FROM {column.partition('.')[0]}")
             await connection.execute("ROLLBACK TO before")
@@ -169,8 +174,9 @@ async def test_the_role_of_tenants_owns_nothing_writes_nothing_and_passes_no_wal
 
 
 def test_no_route_for_agencies_reads_through_a_connection_of_the_house() -> None:
-    routes = list(routes_in(routes_for_machines()))
-    assert {route.path for route in routes} >= {"/v1/agency", "/v1/oauth/token"}
+    desk = agency_routes(SIGNER, SystemClock())
+    routes = [*routes_in(routes_for_machines()), *routes_in(desk)]
+    assert {route.path for route in routes} >= {"/v1/agency", "/v1/oauth/token", "/v1/agency/permits/check"}
     for route in routes:
         calls = {each.call for each in flat(route)}
         assert read_only not in calls, route.path

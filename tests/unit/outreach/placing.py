@@ -13,7 +13,7 @@ from services.outreach.agencies.placements.commands import (
     OfferPlacement,
 )
 from services.outreach.agencies.placements.domain.placement import Placement, live
-from services.outreach.agencies.placements.register import kept_as
+from services.outreach.agencies.register.domain import kept_as
 from services.outreach.permits.commands import AskPermit
 from services.outreach.plans.domain.rows import Channel
 from services.outreach.plans.store import LAYOUT

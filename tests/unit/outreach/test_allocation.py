@@ -14,7 +14,7 @@ from services.outreach.agencies.allocation.domain import MILLION, AllocationRule
 from services.outreach.agencies.allocation.handlers import allotting
 from services.outreach.agencies.allocation.store import read_rules
 from services.outreach.agencies.placements.domain.agency import AgencyStanding
-from services.outreach.agencies.placements.register import kept_as
+from services.outreach.agencies.register.domain import kept_as
 from services.outreach.allocator import handlers
 from services.outreach.allocator.handlers import LaneClosed
 from services.outreach.allocator.store import LAYOUT
@@ -44,8 +44,8 @@ DRAWN = replace(RULE, random_share_ppm=MILLION)
 
 def standing(agency_id: str, capacity: int = 100, **terms: Any) -> AgencyStanding:
     stands: dict[str, Any] = {
-        "suspended": False,
-        "licensed_until": date(2027, 1, 1),
+        "state": "active",
+        "licence_until": date(2027, 1, 1),
         "contract_from": date(2026, 1, 1),
         "contract_until": date(2026, 12, 31),
         "commission_ppm": (150_000,),
@@ -127,8 +127,8 @@ def test_no_agency_is_given_more_than_its_caps(
 @pytest.mark.parametrize(
     ("agency", "asked"),
     [
-        pytest.param(standing("alpha", suspended=True), request("a"), id="it is suspended"),
-        pytest.param(standing("alpha", licensed_until=MONDAY), request("a"), id="its licence has ended"),
+        pytest.param(standing("alpha", state="suspended"), request("a"), id="it is suspended"),
+        pytest.param(standing("alpha", licence_until=MONDAY), request("a"), id="its licence has ended"),
         pytest.param(standing("alpha", contract_from=WEDNESDAY), request("a"), id="its contract has not begun"),
         pytest.param(standing("alpha", commission_ppm=()), request("a"), id="no commission is agreed"),
         pytest.param(standing("alpha", capacity=0), request("a"), id="it takes no cases at all"),

@@ -18,7 +18,7 @@ from services.outreach.agencies.placements.domain.placement import (
 from services.outreach.agencies.placements.store import read_practice
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
-STANDING = AgencyStanding("alpha", suspended=False, licensed_until=date(2026, 6, 30), contract_from=date(2026, 1, 1),
+STANDING = AgencyStanding("alpha", state="active", licence_until=date(2026, 6, 30), contract_from=date(2026, 1, 1),
                           contract_until=date(2026, 6, 30), capacity=9, commission_ppm=(150_000, 250_000))  # fmt: skip
 PLACEMENT = Placement(
     placement_id="1",
@@ -70,15 +70,15 @@ def test_a_recall_takes_the_case_only_once_it_is_final(state: PlacementState) ->
 @pytest.mark.parametrize(
     ("on", "refusal"),
     [
-        (date(2025, 12, 31), "the agency is not under contract"),
+        (date(2025, 12, 31), "the agency's contract has not begun"),
         (date(2026, 1, 1), ""),
         (date(2026, 6, 30), ""),
-        (date(2026, 7, 1), "the agency's licence has ended"),
+        (date(2026, 7, 1), "the agency's licence has lapsed"),
     ],
 )
 def test_an_agency_works_on_the_days_of_its_contract_and_licence(on: date, refusal: str) -> None:
     assert STANDING.refusal(on) == refusal
-    assert replace(STANDING, suspended=True).refusal(on) == "the agency is suspended"
+    assert replace(STANDING, state="suspended").refusal(on) == "the agency is suspended"
 
 
 def test_the_last_share_that_was_agreed_is_for_all_later_tiers() -> None:

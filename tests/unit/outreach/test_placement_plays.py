@@ -56,9 +56,9 @@ def test_a_placement_ends_with_the_contract_at_the_latest(play: Placing) -> None
     [
         pytest.param(None, "the agency is not on the register", id="not on the register"),
         pytest.param(listed(state=AgencyState.SUSPENDED), "the agency is suspended", id="suspended"),
-        pytest.param(listed(licence_until=date(2026, 3, 1)), "the agency's licence has ended", id="no licence"),
-        pytest.param(listed(contract_until=date(2026, 3, 1)), "the agency is not under contract", id="no contract"),
-        pytest.param(listed(contract_from=date(2026, 3, 3)), "the agency is not under contract", id="not yet"),
+        pytest.param(listed(licence_until=date(2026, 3, 1)), "the agency's licence has lapsed", id="no licence"),
+        pytest.param(listed(contract_until=date(2026, 3, 1)), "the agency's contract has ended", id="no contract"),
+        pytest.param(listed(contract_from=date(2026, 3, 3)), "the agency's contract has not begun", id="not yet"),
         pytest.param(listed(commission_ppm=()), "no commission is agreed with this agency", id="no share"),
     ],
 )

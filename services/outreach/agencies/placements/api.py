@@ -7,9 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.outreach.agencies.placements import commands, store
 from services.outreach.agencies.placements.domain.placement import PlacementState
-from services.outreach.agencies.placements.statements import AgencyId, Month, statement_of
+from services.outreach.agencies.placements.statements import Month, statement_of
 from services.outreach.agencies.placements.views import OfferAnswer, PlacementAnswer, StaffPlacementView, StatementView
-from services.outreach.asking import Reason, ask, fact, no_such_debtor
+from services.outreach.agencies.register.bodies import AGENCY_PATTERN, AgencyId
+from services.outreach.asking import Asking, Reason, fact, no_such_debtor
 from services.outreach.plans.store import GUARD
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import Commands, IdempotencyKey
@@ -28,7 +29,7 @@ class OfferPlacement(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    agency_id: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:/@+\-]+$")]
+    agency_id: Annotated[str, StringConstraints(pattern=AGENCY_PATTERN)]
     days: int = Field(ge=1, le=MOST_DAYS_SAID)
 
 
@@ -70,62 +71,44 @@ async def list_placements(debtor_id: DebtorId, connection: Connection) -> list[S
     return [StaffPlacementView.model_validate(row) for row in rows]
 
 
-async def offer_placement(
-    debtor_id: DebtorId,
-    body: OfferPlacement,
-    desk: Commands,
-    key: IdempotencyKey,
-    by: Supervisor,
-    connection: Connection,
-) -> OfferAnswer:
+def _supervised(desk: Commands, key: IdempotencyKey, by: Supervisor, connection: Connection) -> Asking:
+    return Asking(desk, key, connection, by)
+
+
+Supervised = Annotated[Asking, Depends(_supervised)]
+
+
+async def offer_placement(debtor_id: DebtorId, body: OfferPlacement, asking: Supervised) -> OfferAnswer:
     """Offer a case to an agency that is on the register, and has not had it before."""
-    answer = await ask(desk, connection, debtor_id=debtor_id, name="offer-placement", body=body, key=key, by=by)
+    answer = await asking.ask(debtor_id, "offer-placement", body)
     offered = fact(answer, "outreach.placement-offered.v1")
     return OfferAnswer(state=PlacementState.OFFERED, **offered)
 
 
 async def ask_recall(
-    debtor_id: DebtorId,
-    placement_id: PlacementId,
-    body: AskRecall,
-    desk: Commands,
-    key: IdempotencyKey,
-    by: Supervisor,
-    connection: Connection,
+    debtor_id: DebtorId, placement_id: PlacementId, body: AskRecall, asking: Supervised
 ) -> PlacementAnswer:
     """Ask for a case back; it is final by itself once nobody has objected in time."""
     wanted = commands.AskRecall(placement_id=placement_id, reason=body.reason, objections_until=body.objections_until)
-    await ask(desk, connection, debtor_id=debtor_id, name="ask-recall", body=wanted, key=key, by=by)
+    await asking.ask(debtor_id, "ask-recall", wanted)
     return PlacementAnswer(placement_id=placement_id, state=PlacementState.RECALL_ASKED)
 
 
 async def withdraw_recall(
-    debtor_id: DebtorId,
-    placement_id: PlacementId,
-    body: WithReason,
-    desk: Commands,
-    key: IdempotencyKey,
-    by: Supervisor,
-    connection: Connection,
+    debtor_id: DebtorId, placement_id: PlacementId, body: WithReason, asking: Supervised
 ) -> PlacementAnswer:
     """Leave a case with its agency after all."""
     wanted = commands.WithdrawRecall(placement_id=placement_id, reason=body.reason)
-    await ask(desk, connection, debtor_id=debtor_id, name="withdraw-recall", body=wanted, key=key, by=by)
+    await asking.ask(debtor_id, "withdraw-recall", wanted)
     return PlacementAnswer(placement_id=placement_id, state=PlacementState.ACCEPTED)
 
 
 async def recall_placement(
-    debtor_id: DebtorId,
-    placement_id: PlacementId,
-    body: WithReason,
-    desk: Commands,
-    key: IdempotencyKey,
-    by: Supervisor,
-    connection: Connection,
+    debtor_id: DebtorId, placement_id: PlacementId, body: WithReason, asking: Supervised
 ) -> PlacementAnswer:
     """Take a case back at once, with every permit of the agency, asked for before or not."""
     wanted = commands.RecallPlacement(placement_id=placement_id, reason=body.reason)
-    await ask(desk, connection, debtor_id=debtor_id, name="recall-placement", body=wanted, key=key, by=by)
+    await asking.ask(debtor_id, "recall-placement", wanted)
     return PlacementAnswer(placement_id=placement_id, state=PlacementState.ENDED)
 
 

@@ -33,7 +33,9 @@ from services.outreach.contacts.permits import Signer
 from services.outreach.outcomes.api import OutcomeAnswer, SayOutcome, answered, command_of
 from services.outreach.permits.answers import REFUSED, PermitAnswer, permit_in
 from services.outreach.permits.api import AskPermit, UnusedAnswer
+from services.outreach.permits.checking import CheckedView, ShownPermit, checked
 from services.outreach.permits.commands import AskPermit as PermitAsked
+from shared.clock import Clock
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import CommandDesk, Commands, IdempotencyKey
 from shared.http.paging import Page, Paging, encode_cursor
@@ -48,10 +50,10 @@ class SayAgencyOutcome(SayOutcome):
     contact_id: str = Field(pattern="^[0-9a-f]{32}$")
 
 
-def agency_routes(signer: Signer) -> APIRouter:
-    """The routes of agencies. Permits are signed by `signer`."""
+def agency_routes(signer: Signer, clock: Clock) -> APIRouter:
+    """The routes of agencies. Permits are signed by `signer`, and live by `clock`."""
     router = APIRouter(prefix="/v1/agency", tags=["agency"], dependencies=[Depends(require(Role.AGENCY))])
-    one, permits = "/placements/{placement_id}", _Permits(signer)
+    one, permits = "/placements/{placement_id}", _Permits(signer, clock)
     router.add_api_route("/placements", list_placements, methods=["GET"])
     router.add_api_route("/placements/changes", read_changes, methods=["GET"])
     router.add_api_route(one, read_placement, methods=["GET"])
@@ -62,6 +64,7 @@ def agency_routes(signer: Signer) -> APIRouter:
     router.add_api_route(f"{one}/permits", permits.ask_permit, methods=["POST"], status_code=201, responses=REFUSED)
     router.add_api_route(f"{one}/permits/{{contact_id}}/unused", give_back_permit, methods=["POST"])
     router.add_api_route(f"{one}/outcomes", say_outcome, methods=["POST"])
+    router.add_api_route("/permits/check", permits.check_permit, methods=["POST"])
     router.add_api_route("/statements/{month}", read_own_statement, methods=["GET"])
     return router
 
@@ -116,127 +119,111 @@ async def read_own_statement(
 # -- what an agency does -----------------------------------------------------------------------------------------------
 
 
-async def _submit(
-    desk: CommandDesk, connection: AsyncConnection, name: str, body: Any, *, key: str, agency: Principal
-) -> tuple[dict[str, Any], str]:
-    """Have the lane of a placement's debtor apply a command; its answer and the debtor. Raises Problem."""
-    asked = {"agency": agency.name, "placement_id": body.placement_id}
-    place = (await connection.execute(store.PLACE, asked)).first()
-    # The desk waits on connections of the same pool: one that is kept meanwhile could be the one that it waits for.
-    await connection.close()
-    if place is None:
-        raise no_such_placement()
-    answer = await desk.submit(
-        kind="lane",
-        owner=place.debtor_id,
-        lender_id=place.lender_id,
-        name=name,
-        body=body,
-        key=key,
-        principal=agency,
-    )
-    return answer, str(place.debtor_id)
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Who asks for something to be done about a placement of theirs, under which key, and where it is handed in."""
+
+    desk: CommandDesk
+    key: str
+    connection: AsyncConnection
+    agency: Principal
+
+    async def submit(self, name: str, body: Any) -> tuple[dict[str, Any], str]:
+        """Have the lane of a placement's debtor apply a command; its answer and the debtor. Raises Problem."""
+        asked = {"agency": self.agency.name, "placement_id": body.placement_id}
+        place = (await self.connection.execute(store.PLACE, asked)).first()
+        # The desk waits on connections of the same pool: one that is kept meanwhile could be the one that it waits for.
+        await self.connection.close()
+        if place is None:
+            raise no_such_placement()
+        answer = await self.desk.submit(
+            kind="lane",
+            owner=place.debtor_id,
+            lender_id=place.lender_id,
+            name=name,
+            body=body,
+            key=self.key,
+            principal=self.agency,
+        )
+        return answer, str(place.debtor_id)
 
 
-async def accept_placement(
-    placement_id: PlacementId,
-    desk: Commands,
-    key: IdempotencyKey,
-    connection: TenantConnection,
-    agency: PlacementsWriter,
-) -> PlacementAnswer:
+def _about_cases(
+    desk: Commands, key: IdempotencyKey, connection: TenantConnection, agency: PlacementsWriter
+) -> _Asking:
+    return _Asking(desk, key, connection, agency)
+
+
+def _about_contacts(desk: Commands, key: IdempotencyKey, connection: TenantConnection, agency: PermitAsker) -> _Asking:
+    return _Asking(desk, key, connection, agency)
+
+
+AboutCases = Annotated[_Asking, Depends(_about_cases)]
+AboutContacts = Annotated[_Asking, Depends(_about_contacts)]
+
+
+async def accept_placement(placement_id: PlacementId, asking: AboutCases) -> PlacementAnswer:
     """Take a case that was offered."""
     wanted = commands.AcceptPlacement(placement_id=placement_id)
-    await _submit(desk, connection, "accept-placement", wanted, key=key, agency=agency)
+    await asking.submit("accept-placement", wanted)
     return PlacementAnswer(placement_id=placement_id, state=PlacementState.ACCEPTED)
 
 
-async def decline_placement(
-    placement_id: PlacementId,
-    body: WithReason,
-    desk: Commands,
-    key: IdempotencyKey,
-    connection: TenantConnection,
-    agency: PlacementsWriter,
-) -> PlacementAnswer:
+async def decline_placement(placement_id: PlacementId, body: WithReason, asking: AboutCases) -> PlacementAnswer:
     """Not take a case that was offered."""
     wanted = commands.DeclinePlacement(placement_id=placement_id, reason=body.reason)
-    await _submit(desk, connection, "decline-placement", wanted, key=key, agency=agency)
+    await asking.submit("decline-placement", wanted)
     return PlacementAnswer(placement_id=placement_id, state=PlacementState.ENDED)
 
 
-async def hand_back_placement(
-    placement_id: PlacementId,
-    body: WithReason,
-    desk: Commands,
-    key: IdempotencyKey,
-    connection: TenantConnection,
-    agency: PlacementsWriter,
-) -> PlacementAnswer:
+async def hand_back_placement(placement_id: PlacementId, body: WithReason, asking: AboutCases) -> PlacementAnswer:
     """Give a case back that was accepted, with every permit for it."""
     wanted = commands.HandBackPlacement(placement_id=placement_id, reason=body.reason)
-    await _submit(desk, connection, "hand-back-placement", wanted, key=key, agency=agency)
+    await asking.submit("hand-back-placement", wanted)
     return PlacementAnswer(placement_id=placement_id, state=PlacementState.ENDED)
 
 
-async def object_to_recall(
-    placement_id: PlacementId,
-    body: WithReason,
-    desk: Commands,
-    key: IdempotencyKey,
-    connection: TenantConnection,
-    agency: PlacementsWriter,
-) -> PlacementAnswer:
+async def object_to_recall(placement_id: PlacementId, body: WithReason, asking: AboutCases) -> PlacementAnswer:
     """Say why a case that is asked back should stay; it is worked on until somebody decides."""
     wanted = commands.ObjectToRecall(placement_id=placement_id, reason=body.reason)
-    await _submit(desk, connection, "object-to-recall", wanted, key=key, agency=agency)
+    await asking.submit("object-to-recall", wanted)
     return PlacementAnswer(placement_id=placement_id, state=PlacementState.OBJECTED)
 
 
 @dataclass(frozen=True)
 class _Permits:
-    signer: Signer
+    """Permits, asked for and checked.
 
-    async def ask_permit(
-        self,
-        placement_id: PlacementId,
-        body: AskPermit,
-        desk: Commands,
-        key: IdempotencyKey,
-        connection: TenantConnection,
-        agency: PermitAsker,
-    ) -> PermitAnswer:
+    A check asks the ledger, and not the lane through the placement: nothing is to be decided, a permit says itself
+    whose it is, and why it was taken back stands in the ledger, also when the placement has ended. An agency's role is
+    shown those rows of it that were permitted to that agency, and how they stand.
+    """
+
+    signer: Signer
+    clock: Clock
+
+    async def ask_permit(self, placement_id: PlacementId, body: AskPermit, asking: AboutContacts) -> PermitAnswer:
         """Ask for leave to make one contact now, for a case that the caller holds."""
         asked = PermitAsked(**{**body.model_dump(), "content": tuple(body.content)})
         wanted = commands.AskAgencyPermit(placement_id=placement_id, asked=asked)
-        answer, debtor_id = await _submit(desk, connection, "ask-agency-permit", wanted, key=key, agency=agency)
+        answer, debtor_id = await asking.submit("ask-agency-permit", wanted)
         return permit_in(answer, debtor_id, self.signer)
 
+    async def check_permit(self, body: ShownPermit, connection: TenantConnection, agency: PermitAsker) -> CheckedView:
+        """Whether a permit of the caller's may be used now; anybody else's is answered as no permit at all."""
+        return await checked(body, self.signer, self.clock.now(), connection, holder=agency.actor)
 
-async def give_back_permit(
-    placement_id: PlacementId,
-    contact_id: ContactId,
-    desk: Commands,
-    key: IdempotencyKey,
-    connection: TenantConnection,
-    agency: PermitAsker,
-) -> UnusedAnswer:
+
+async def give_back_permit(placement_id: PlacementId, contact_id: ContactId, asking: AboutContacts) -> UnusedAnswer:
     """Say that a contact was not made: its permit counts no more, and stays in the ledger."""
     wanted = commands.GiveBackAgencyPermit(placement_id=placement_id, contact_id=contact_id)
-    await _submit(desk, connection, "give-back-agency-permit", wanted, key=key, agency=agency)
+    await asking.submit("give-back-agency-permit", wanted)
     return UnusedAnswer(contact_id=contact_id, reason="given back unused")
 
 
-async def say_outcome(
-    placement_id: PlacementId,
-    body: SayAgencyOutcome,
-    desk: Commands,
-    key: IdempotencyKey,
-    connection: TenantConnection,
-    agency: PermitAsker,
-) -> OutcomeAnswer:
+async def say_outcome(placement_id: PlacementId, body: SayAgencyOutcome, asking: AboutContacts) -> OutcomeAnswer:
     """Say once what came of a contact of the caller's, also of one that had begun before the placement ended."""
     said = command_of(body.contact_id, body)
     wanted = commands.RecordAgencyOutcome(placement_id=placement_id, said=said)
-    answer, _ = await _submit(desk, connection, "record-agency-outcome", wanted, key=key, agency=agency)
+    answer, _ = await asking.submit("record-agency-outcome", wanted)
     return answered(body.contact_id, body, answer)

@@ -3,13 +3,9 @@
 from collections.abc import Mapping
 
 from services.outreach.agencies.placements.domain.agency import AgencyStanding
-from shared.contracts.agencies import AgencyListed, AgencyState
+from services.outreach.agencies.register.domain import kept_as
+from shared.contracts.agencies import AgencyListed
 from shared.contracts.envelope import Moment
-
-
-def kept_as(agency_id: str) -> str:
-    """The name of the directive that has the register's word of an agency."""
-    return f"agency/{agency_id}"
 
 
 def standing_of(now: Moment, agency_id: str) -> AgencyStanding | None:
@@ -27,8 +23,8 @@ def standings(now: Moment) -> Mapping[str, AgencyStanding]:
 def _standing(listed: AgencyListed) -> AgencyStanding:
     return AgencyStanding(
         agency_id=listed.agency_id,
-        suspended=listed.state is AgencyState.SUSPENDED,
-        licensed_until=listed.licence_until,
+        state=listed.state,
+        licence_until=listed.licence_until,
         contract_from=listed.contract_from,
         contract_until=listed.contract_until,
         commission_ppm=listed.commission_ppm,

@@ -10,9 +10,6 @@ from services.outreach.agencies.placements import store
 from services.outreach.agencies.placements.views import LineView, StatementView, TierSumView
 from shared.http.paging import PageRequest, malformed_cursor
 
-AgencyId = Annotated[
-    str, Path(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:@+\-]+$", description="The agency's id.")
-]
 Month = Annotated[
     str, Path(pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$", description="A month of business dates, as YYYY-MM.")
 ]

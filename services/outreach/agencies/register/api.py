@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.outreach.agencies.access import api_keys
 from services.outreach.agencies.register import store
 from services.outreach.agencies.register.bodies import (
-    AGENCY_PATTERN,
     NAME_PATTERN,
     PREFIX_PATTERN,
+    AgencyId,
     ApiKeyBody,
     KeyBody,
     NewAgencyBody,
@@ -35,7 +35,6 @@ from shared.http.inputs import Instant
 from shared.http.problems import Problem
 
 Supervisor = Annotated[Principal, Depends(require(Role.SUPERVISOR))]
-AgencyId = Annotated[str, Path(pattern=AGENCY_PATTERN, description="The agency's id.")]
 KidInPath = Annotated[str, Path(pattern=NAME_PATTERN, description="The key's id.")]
 Prefix = Annotated[str, Path(pattern=PREFIX_PATTERN, description="How the API key begins.")]
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.outreach.agencies.register.domain import Scope
@@ -11,6 +12,9 @@ from shared.http.inputs import WHOLE, Instant, IsoDate
 AGENCY_PATTERN = "^[a-z][a-z0-9-]{1,39}$"
 NAME_PATTERN = "^[0-9A-Za-z_.-]{1,64}$"
 PREFIX_PATTERN = "^[0-9a-f]{12}$"
+
+AgencyId = Annotated[str, Path(pattern=AGENCY_PATTERN, description="The agency's id.")]
+"""Of which agency a route is."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Kid = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]

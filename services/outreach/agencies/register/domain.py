@@ -110,11 +110,14 @@ class AgencyFile:
     entries: tuple[Entry, ...]
 
 
+def kept_as(agency_id: str) -> str:
+    """The name of the directive under which lanes keep the register's word of an agency."""
+    return f"agency/{agency_id}"
+
+
 class Terms(Protocol):
     """What an agency is listed with, as far as its parts must agree."""
 
-    @property
-    def licence_until(self) -> date: ...
     @property
     def contract_from(self) -> date: ...
     @property
@@ -125,11 +128,17 @@ class Terms(Protocol):
     def trained_until(self) -> date | None: ...
 
 
-class Standing(Terms, Protocol):
+class Standing(Protocol):
     """How an agency stands, whoever tells it: the register, or the directive of a lane."""
 
     @property
     def state(self) -> str: ...
+    @property
+    def licence_until(self) -> date: ...
+    @property
+    def contract_from(self) -> date: ...
+    @property
+    def contract_until(self) -> date: ...
 
 
 def wrong_with(terms: Terms, on: date) -> tuple[str, str] | None:

@@ -6,7 +6,6 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from services.outreach.agencies.placements.register import kept_as
 from services.outreach.agencies.register.commands import (
     AddKey,
     AgencyTerms,
@@ -28,6 +27,7 @@ from services.outreach.agencies.register.domain import (
     ClientKey,
     Entry,
     State,
+    kept_as,
     wrong_with,
 )
 from shared.contracts import catalogue, intake

@@ -2,7 +2,7 @@
 
 from services.outreach.agencies.webhooks import handlers, hearing
 from services.outreach.agencies.webhooks.commands import ReplayDeliveries, RotateSecret, SetWebhook, SwitchWebhook
-from services.outreach.agencies.webhooks.domain import DeliveryDue
+from services.outreach.agencies.webhooks.domain import Delivery, DeliveryDue
 from services.outreach.agencies.webhooks.hearing import DeliveryHeard, Notice
 from services.outreach.agencies.webhooks.sending import Caller
 from services.outreach.agencies.webhooks.store import LAYOUT
@@ -21,6 +21,7 @@ def webhooks(caller: Caller) -> ActorKind:
         handlers={
             Notice: handlers.on_notice,
             DeliveryDue: handlers.on_due,
+            Delivery: handlers.on_old,
             DeliveryHeard: handlers.on_heard,
             SetWebhook: handlers.on_set,
             RotateSecret: handlers.on_rotate,

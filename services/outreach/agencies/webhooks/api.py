@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.outreach.agencies.register.bodies import AgencyId
 from services.outreach.agencies.tenants.tenancy import WebhookKeeper, tenant_connection
 from services.outreach.agencies.webhooks import commands, signing, store
 from services.outreach.agencies.webhooks.addresses import LONGEST_URL, InsideError, checked
@@ -23,8 +24,6 @@ from shared.http.paging import Page, PageRequest, Paging, malformed_cursor
 from shared.http.problems import Problem
 from shared.vault import Vault
 
-ID_PATTERN = r"^[A-Za-z0-9._:/@+ \-]+$"
-AgencyId = Annotated[str, Path(min_length=1, max_length=128, pattern=ID_PATTERN, description="The agency.")]
 DeliveryId = Annotated[str, Path(min_length=32, max_length=32, pattern="^[0-9a-f]+$", description="Its webhook-id.")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=REASON_LENGTH, pattern=REASON_PATTERN)]
 

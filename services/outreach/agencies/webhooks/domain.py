@@ -42,6 +42,13 @@ class DeliveryState(StrEnum):
     CANCELLED = "cancelled"
 
 
+KEPT: Mapping[DeliveryState, timedelta] = {
+    DeliveryState.DELIVERED: timedelta(days=30),
+    DeliveryState.DEAD: timedelta(days=90),
+    DeliveryState.CANCELLED: timedelta(days=90),
+}
+"""How long a delivery is kept once it has ended: to account for a month; for a quarter where it can be replayed."""
+
 REPLAYABLE = frozenset({DeliveryState.DEAD, DeliveryState.CANCELLED})
 
 
@@ -67,7 +74,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One fact for one agency. earlier: attempts before it was replayed. settled: nothing more happens by itself."""
+    """One fact for one agency. earlier: attempts before it was replayed.
+
+    settled: nothing more happens by itself, but that it is forgotten at `goes_at`; None while it is open.
+    """
 
     delivery_id: str
     event_type: str
@@ -82,6 +92,7 @@ class Delivery:
     last_status: int = 0
     last_reason: str = ""
     settled: bool = False
+    goes_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +132,8 @@ def _fraction(name: str) -> float:
 
 def kept(state: Webhooks, delivery: Delivery, due: DeliveryDue | None = None) -> Webhooks:
     """The state with a delivery as it has become, and the one thing that is to happen to it, if any."""
-    rows = {key: row for key, row in state.due.items() if key != delivery.delivery_id}
+    rows = dict(state.due)  # copied whole: a receiver that is away has thousands of them
+    rows.pop(delivery.delivery_id, None)
     if due is not None:
         rows[delivery.delivery_id] = due
     return replace(state, deliveries={**state.deliveries, delivery.delivery_id: delivery}, due=rows)
@@ -134,7 +146,7 @@ def due_of(delivery: Delivery, at: datetime, *, held: bool = False) -> DeliveryD
 
 def has_place(state: Webhooks) -> bool:
     """Whether one more may be on its way to the agency."""
-    return sum(each.state is DeliveryState.SENDING for each in state.deliveries.values()) < PLACES
+    return [each.state for each in state.deliveries.values()].count(DeliveryState.SENDING) < PLACES
 
 
 def first_held(state: Webhooks) -> Delivery | None:
@@ -147,25 +159,31 @@ def first_held(state: Webhooks) -> Delivery | None:
 def begun(state: Webhooks, delivery: Delivery, now: datetime) -> tuple[Webhooks, Delivery]:
     """A delivery on its way; if nobody has answered for it in time, it has failed."""
     delivery = replace(
-        delivery, state=DeliveryState.SENDING, attempts=delivery.attempts + 1, last_at=now, settled=False
+        delivery,
+        state=DeliveryState.SENDING,
+        attempts=delivery.attempts + 1,
+        last_at=now,
+        settled=False,
+        goes_at=None,
     )
     return kept(state, delivery, due_of(delivery, now + PATIENCE)), delivery
 
 
-def ended(delivery: Delivery, state: DeliveryState, status: int, reason: str) -> Delivery:
-    """A delivery to which nothing more happens by itself."""
-    return replace(delivery, state=state, last_status=status, last_reason=reason, settled=True)
+def ended(delivery: Delivery, state: DeliveryState, status: int, reason: str, now: datetime) -> Delivery:
+    """A delivery to which nothing more happens by itself, but that its row goes in the end."""
+    goes_at = now + KEPT[state]
+    return replace(delivery, state=state, last_status=status, last_reason=reason, settled=True, goes_at=goes_at)
 
 
 def again(delivery: Delivery) -> Delivery:
     """A delivery that is tried from the beginning; its attempts are counted on, so that no two have one number."""
-    return replace(delivery, state=DeliveryState.WAITING, earlier=delivery.attempts, settled=False)
+    return replace(delivery, state=DeliveryState.WAITING, earlier=delivery.attempts, settled=False, goes_at=None)
 
 
-def disabled(state: Webhooks, endpoint: Endpoint, reason: str) -> Webhooks:
+def disabled(state: Webhooks, endpoint: Endpoint, reason: str, now: datetime) -> Webhooks:
     """The state once an agency is told no more: what was not taken yet is kept, to be replayed."""
     cancelled = {
-        key: each if each.settled else ended(each, DeliveryState.CANCELLED, each.last_status, reason)
+        key: each if each.settled else ended(each, DeliveryState.CANCELLED, each.last_status, reason, now)
         for key, each in state.deliveries.items()
     }
     return replace(state, endpoint=replace(endpoint, enabled=False, reason=reason), deliveries=cancelled, due={})

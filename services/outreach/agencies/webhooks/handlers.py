@@ -41,7 +41,8 @@ def on_notice(state: Webhooks, event: Event[Notice], now: Moment) -> Decision:
         created_at=now.instant,
     )
     if not state.endpoint.enabled:
-        return domain.kept(state, domain.ended(delivery, DeliveryState.CANCELLED, 0, state.endpoint.reason)), ()
+        reason = state.endpoint.reason
+        return domain.kept(state, domain.ended(delivery, DeliveryState.CANCELLED, 0, reason, now.instant)), ()
     return domain.kept(state, delivery, domain.due_of(delivery, now.instant)), ()
 
 
@@ -82,12 +83,12 @@ def on_heard(state: Webhooks, event: Event[DeliveryHeard], now: Moment) -> Decis
     if delivery.state is not DeliveryState.SENDING or heard.attempt != delivery.attempts:
         return state, ()
     if heard.status == GONE:
-        return _gone(state, delivery)
+        return _gone(state, delivery, now)
     return _failed(state, delivery, heard.status, heard.reason, timedelta(seconds=heard.seconds), now)
 
 
 def _made(state: Webhooks, delivery: Delivery, heard: DeliveryHeard, now: Moment) -> Decision:
-    delivery = domain.ended(delivery, DeliveryState.DELIVERED, heard.status, "")
+    delivery = domain.ended(delivery, DeliveryState.DELIVERED, heard.status, "", now.instant)
     fact = deliveries.DeliveryMade(
         agency_id=state.agency_id, delivery_id=delivery.delivery_id, attempt=heard.attempt, status=heard.status
     )
@@ -98,7 +99,7 @@ def _failed(state: Webhooks, delivery: Delivery, status: int, reason: str, asked
     """Try again later, or give it up; its place is for whoever waits for one."""
     at = domain.next_at(delivery, now.instant, asked)
     if at is None:
-        delivery = domain.ended(delivery, DeliveryState.DEAD, status, reason)
+        delivery = domain.ended(delivery, DeliveryState.DEAD, status, reason, now.instant)
         state = domain.kept(state, delivery)
     else:
         delivery = replace(delivery, state=DeliveryState.WAITING, last_status=status, last_reason=reason)
@@ -118,11 +119,11 @@ def _failure(state: Webhooks, delivery: Delivery, at: Any) -> Told:
     return _told(delivery, fact)
 
 
-def _gone(state: Webhooks, delivery: Delivery) -> Decision:
+def _gone(state: Webhooks, delivery: Delivery, now: Moment) -> Decision:
     """The receiver wants no more: it is not asked again before somebody enables it."""
     reason = "the receiver says that it is gone"
-    delivery = domain.ended(delivery, DeliveryState.DEAD, GONE, reason)
-    state = domain.disabled(domain.kept(state, delivery), _endpoint(state), reason)
+    delivery = domain.ended(delivery, DeliveryState.DEAD, GONE, reason, now.instant)
+    state = domain.disabled(domain.kept(state, delivery), _endpoint(state), reason, now.instant)
     return state, (_failure(state, delivery, None), _switched(state))
 
 
@@ -133,6 +134,11 @@ def _handed_over(state: Webhooks, told: Sequence[Told], now: Moment) -> Decision
         return state, told
     state, more = _begin(state, following, now)
     return state, (*told, *more)
+
+
+def on_old(state: Webhooks, _event: Event[Delivery], _now: Moment) -> Decision:
+    """Forget a delivery that ended long ago: its row is out of the state already, and nobody is told."""
+    return state, ()
 
 
 def on_set(state: Webhooks, event: Event[SetWebhook], now: Moment) -> Decision:
@@ -164,7 +170,7 @@ def on_rotate(state: Webhooks, event: Event[RotateSecret], now: Moment) -> Decis
     return replace(state, endpoint=endpoint), (_of_endpoint(fact),)
 
 
-def on_switch(state: Webhooks, event: Event[SwitchWebhook], _now: Moment) -> Decision:
+def on_switch(state: Webhooks, event: Event[SwitchWebhook], now: Moment) -> Decision:
     """Tell an agency no more, or again. Raises Rejected where that is so already."""
     endpoint, enabled = _endpoint(state), event.data.enabled
     if endpoint.enabled is enabled:
@@ -172,7 +178,7 @@ def on_switch(state: Webhooks, event: Event[SwitchWebhook], _now: Moment) -> Dec
     if enabled:
         state = replace(state, endpoint=replace(endpoint, enabled=True, reason=event.data.reason))
     else:
-        state = domain.disabled(state, endpoint, event.data.reason)
+        state = domain.disabled(state, endpoint, event.data.reason, now.instant)
     return state, (_switched(state),)
 
 

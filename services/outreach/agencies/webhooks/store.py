@@ -16,7 +16,7 @@ def named(event: Event[Any]) -> Named:
     match event.data:
         case Notice():
             return (("deliveries", delivery_of(event)),)
-        case DeliveryHeard() | DeliveryDue():
+        case DeliveryHeard() | DeliveryDue() | Delivery():
             return (("deliveries", event.data.delivery_id),)
         case ReplayDeliveries():
             return [("deliveries", each) for each in event.data.delivery_ids]
@@ -28,8 +28,8 @@ LAYOUT = Layout(
     Webhooks,
     {
         "endpoint": Table("webhook_endpoint", Endpoint),
-        "deliveries": Table("webhook_delivery", Delivery, key=("delivery_id",), settled="settled"),
         "due": Table("webhook_due", DeliveryDue, key=("delivery_id",), due="due_at"),
+        "deliveries": Table("webhook_delivery", Delivery, key=("delivery_id",), settled="settled", due="goes_at"),
     },
     owner="agency_id",
     named=named,

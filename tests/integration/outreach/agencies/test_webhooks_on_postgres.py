@@ -153,6 +153,37 @@ async def test_everything_that_was_given_up_since_an_instant_is_replayed_once(ho
     assert len(receiver.requests) == 3
 
 
+async def test_what_has_ended_goes_in_its_time_and_what_is_open_stays(house: House, receiver: Receiver) -> None:
+    await house.tells(NORTH, receiver.url)
+    await house.hear(*(placed(NORTH, number) for number in range(30)))
+    await house.work()
+    await house.post(NORTH, "/agency/webhooks/disable", {"reason": "we move"})
+    await house.hear(placed(NORTH, 98))
+    await house.post(NORTH, "/agency/webhooks/enable", {"reason": "we have moved"})
+    await house.work(days=29, hours=23)
+    await house.hear(placed(NORTH, 99))
+    assert await states_of(house.dsn) == {"delivered": 30, "cancelled": 1, "waiting": 1}
+    house.clock.set(house.clock.now() + timedelta(hours=1))
+    await house.worker.turn((), due=20)
+    assert await states_of(house.dsn) == {"delivered": 11, "cancelled": 1, "sending": 1}, (
+        "what is to be sent goes first"
+    )
+    await house.work()
+    assert await states_of(house.dsn) == {"delivered": 1, "cancelled": 1}
+    await house.work(days=30)
+    assert await states_of(house.dsn) == {"cancelled": 1}
+    await house.work(days=29, hours=23)
+    assert await states_of(house.dsn) == {"cancelled": 1}
+    await house.work(hours=1)
+    assert await states_of(house.dsn) == {}
+    assert await rows(house.dsn, "SELECT count(*) FROM webhook_due") == [(0,)]
+
+
+async def states_of(dsn: str) -> dict[str, int]:
+    found = await rows(dsn, "SELECT state, count(*) FROM webhook_delivery GROUP BY state")
+    return {str(state): int(count) for state, count in found}
+
+
 async def dead(dsn: str) -> float:
     watch = DeliveryWatch(dsn)
     watch.begin()

@@ -245,3 +245,53 @@ def test_what_waits_goes_to_the_new_address(desk: Desk) -> None:
     desk.tell(SetWebhook(url="https://south.example/hook", secret=SECOND))
     attempt = one(desk.wait(seconds=0))
     assert (attempt.url, attempt.secrets) == ("https://south.example/hook", (SECOND,))
+
+
+# -- what has ended goes -----------------------------------------------------------------------------------------------
+
+
+def test_what_was_taken_is_kept_for_thirty_days(desk: Desk) -> None:
+    attempt = begun(desk)
+    desk.answer(attempt, 200)
+    assert desk.wait(days=29, hours=23) == []
+    assert attempt.delivery_id in desk.state.deliveries
+    assert desk.wait(hours=1) == []
+    assert (desk.state.deliveries, desk.state.due) == ({}, {})
+    assert desk.answer(attempt, 200) == []
+
+
+def test_what_could_be_replayed_is_kept_for_ninety(desk: Desk) -> None:
+    dead, cancelled = begun(desk, 1), begun(desk, 2)
+    desk.answer(dead, 410)
+    desk.wait(days=89, hours=23)
+    states = {key: each.state for key, each in desk.state.deliveries.items()}
+    assert states == {dead.delivery_id: DeliveryState.DEAD, cancelled.delivery_id: DeliveryState.CANCELLED}
+    desk.wait(hours=1)
+    assert desk.state.deliveries == {}
+    desk.tell(SwitchWebhook(enabled=True, reason="mended"))
+    with pytest.raises(Rejected, match="no delivery"):
+        desk.tell(ReplayDeliveries(delivery_ids=(dead.delivery_id,)))
+
+
+def test_what_is_replayed_stays_until_it_has_ended_again(desk: Desk) -> None:
+    first = begun(desk)
+    desk.answer(first, 410)
+    desk.wait(days=89)
+    desk.tell(SwitchWebhook(enabled=True, reason="mended"))
+    desk.tell(ReplayDeliveries(delivery_ids=(first.delivery_id,)))
+    again = one(desk.wait(days=0))
+    assert desk.delivery(first.delivery_id).goes_at is None
+    desk.answer(again, 200)
+    desk.wait(days=29)
+    assert desk.delivery(first.delivery_id).state is DeliveryState.DELIVERED
+    desk.wait(days=1)
+    assert desk.state.deliveries == {}
+
+
+def test_what_is_open_does_not_go_however_long_its_receiver_is_away(desk: Desk) -> None:
+    waiting = desk.hear(ended())
+    attempt = one(desk.wait(seconds=0))
+    desk.answer(attempt, 500)
+    assert desk.delivery(waiting).goes_at is None
+    desk.now += domain.LONGEST_WAIT * 400
+    assert [type(each) for each in desk.wait(seconds=0)] == [DeliveryBegun]

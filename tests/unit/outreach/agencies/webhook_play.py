@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from services.outreach.agencies.webhooks.domain import Delivery, Webhooks
+from services.outreach.agencies.webhooks.domain import Delivery, DeliveryDue, Webhooks
 from services.outreach.agencies.webhooks.hearing import DeliveryHeard, decode
 from services.outreach.agencies.webhooks.store import LAYOUT
 from services.outreach.service import declare
@@ -83,15 +83,21 @@ class Desk:
         """Let time pass, and whatever falls due happen."""
         until, told = self.now + timedelta(**time), list[Fact]()
         while (row := self._next_due(until)) is not None:
-            self.now = max(self.now, row.due_at)
-            self.state = replace(self.state, due={k: each for k, each in self.state.due.items() if each is not row})
+            self.now = max(self.now, _at(row) or self.now)
+            self._take_out(row)
             told += self.tell(row)
         self.now = until
         return told
 
     def _next_due(self, until: datetime) -> Any:
-        rows = [row for row in self.state.due.values() if row.due_at <= until]
-        return min(rows, key=lambda row: (row.due_at, row.delivery_id), default=None)
+        rows: list[Any] = [*self.state.due.values(), *self.state.deliveries.values()]
+        due = [(at, row.delivery_id, row) for row in rows if (at := _at(row)) is not None and at <= until]
+        return min(due, key=lambda each: each[:2], default=(None, "", None))[2]
+
+    def _take_out(self, row: Any) -> None:
+        due = {key: each for key, each in self.state.due.items() if each is not row}
+        kept = {key: each for key, each in self.state.deliveries.items() if each is not row}
+        self.state = replace(self.state, due=due, deliveries=kept)
 
     def answer(self, begun: Fact, status: int, seconds: float = 0.0) -> list[Fact]:
         """What the receiver says to an attempt."""
@@ -106,6 +112,12 @@ class Desk:
     def delivery(self, delivery_id: str) -> Delivery:
         """One of them."""
         return self.state.deliveries[delivery_id]
+
+
+def _at(row: Any) -> datetime | None:
+    """When a row is due."""
+    at: datetime | None = row.due_at if isinstance(row, DeliveryDue) else row.goes_at
+    return at
 
 
 def _facts(told: Sequence[Told]) -> list[Fact]:

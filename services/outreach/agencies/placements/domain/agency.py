@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from services.outreach.agencies.register.domain import why_not
+
 
 @dataclass(frozen=True, slots=True)
 class AgencyStanding:
@@ -14,8 +16,8 @@ class AgencyStanding:
     """
 
     agency_id: str
-    suspended: bool
-    licensed_until: date
+    state: str
+    licence_until: date
     contract_from: date
     contract_until: date
     commission_ppm: tuple[int, ...]
@@ -26,11 +28,7 @@ class AgencyStanding:
 
     def refusal(self, on: date) -> str:
         """Why it may not work anything on a business date; empty where it may."""
-        if self.suspended:
-            return "the agency is suspended"
-        if on > self.licensed_until:
-            return "the agency's licence has ended"
-        return "" if self.contract_from <= on <= self.contract_until else "the agency is not under contract"
+        return why_not(self, on)
 
     def commission_of(self, tier: int) -> int | None:
         """Its share of what is paid in a tier, in millionths; None where nothing is agreed."""
@@ -40,7 +38,7 @@ class AgencyStanding:
         """What rules may ask of it; what nobody has said is left out, and denies where a rule needs it."""
         asked = {
             "contract_valid": self.contract_from <= on <= self.contract_until,
-            "licence_valid": on <= self.licensed_until,
+            "licence_valid": on <= self.licence_until,
             "on_published_list": self.on_published_list,
             "last_evaluation": self.last_evaluation,
             "training_current": None if self.trained_until is None else on <= self.trained_until,
