@@ -10,6 +10,8 @@ from fastapi import APIRouter
 
 from services.outreach import api
 from services.outreach.agencies.access.machines import machines_of
+from services.outreach.agencies.documents import commands as filing
+from services.outreach.agencies.documents import handlers as documents
 from services.outreach.agencies.placements import commands as placing
 from services.outreach.agencies.placements.domain.placement import PlacementDue
 from services.outreach.agencies.placements.domain.placement import Practice as Placing
@@ -91,6 +93,8 @@ COMMANDS: Mapping[str, type] = {
     "ask-agency-permit": placing.AskAgencyPermit,
     "give-back-agency-permit": placing.GiveBackAgencyPermit,
     "record-agency-outcome": placing.RecordAgencyOutcome,
+    "file-agency-document": filing.FileAgencyDocument,
+    "file-lender-document": filing.FileLenderDocument,
 }
 
 HEARD = (agencies.TOPIC, intake.TOPIC, intake.PROFILES, segmentation.TOPIC, legal.TOPIC, outreach.ALLOCATIONS)
@@ -286,6 +290,8 @@ def _placed(house: House) -> Mapping[type, Handler]:
         placing.AskAgencyPermit: partial(working.on_ask_permit, house.rules),
         placing.GiveBackAgencyPermit: working.on_give_back,
         placing.RecordAgencyOutcome: partial(working.on_record, house.practice),
+        filing.FileAgencyDocument: documents.on_file_by_agency,
+        filing.FileLenderDocument: documents.on_file_by_lender,
         PlacementDue: placed.on_due,
     }
 
