@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.outreach.agencies.documents import commands, store
-from services.outreach.agencies.documents.domain import MOST_OF_PLACEMENT, MediaType, begins_as
+from services.outreach.agencies.documents.domain import MOST_BYTES, MOST_OF_PLACEMENT, MediaType, begins_as
 from services.outreach.agencies.documents.sealing import SealedContent, opened, sealed
 from services.outreach.agencies.documents.store import Place
 from services.outreach.agencies.documents.views import FiledAnswer, FileEvidence, FilePaper
@@ -62,6 +62,8 @@ def content_of(body: FileEvidence | FilePaper) -> bytes:
         content = base64.b64decode(body.content, validate=True)
     except ValueError:
         raise Problem(422, "Invalid input", "The content is not base64.", field="content") from None
+    if len(content) > MOST_BYTES:
+        raise Problem(422, "Invalid input", f"A content has {MOST_BYTES} bytes at most.", field="content")
     if not begins_as(body.media_type, content):
         detail = f"The first bytes of the content are not those of {body.media_type}."
         raise Problem(422, "Invalid input", detail, field="content")

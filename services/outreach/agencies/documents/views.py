@@ -9,9 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.outreach.agencies.documents.domain import MOST_BYTES, AgencyKind, LenderKind, MediaType
 from shared.contracts.placements import DocumentKind
 
-MOST_CHARACTERS = (MOST_BYTES + 2) // 3 * 4
-"""Of a content as base64."""
-
 DocumentId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The document, as its filing was answered.")]
 
 DOWNLOADED: Final[dict[int | str, dict[str, Any]]] = {
@@ -29,7 +26,6 @@ class _Filing(BaseModel):
     media_type: MediaType
     content: str = Field(
         min_length=4,
-        max_length=MOST_CHARACTERS,
         repr=False,
         description=f"In base64; {MOST_BYTES} bytes at most. Its first bytes must be those of its media type.",
         json_schema_extra={"contentEncoding": "base64"},
