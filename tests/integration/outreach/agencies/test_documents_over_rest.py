@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from services.outreach.agencies.documents import store
 from services.outreach.agencies.documents.domain import BEGINNINGS, MOST_BYTES, MOST_OF_PLACEMENT, MediaType
 from services.outreach.agencies.documents.sealing import sealed
 from shared.contracts import intake
@@ -252,6 +253,25 @@ async def test_a_query_that_forgets_the_tenant_shows_its_own_alone(office: Offic
                 assert [row[0] for row in await connection.fetch(f"SELECT agency_id FROM {table}")] == ["beta"]
     finally:
         await connection.close()
+
+
+async def test_each_query_names_the_agency_also_where_the_database_would_show_all(office: Office) -> None:
+    placement_id = await placed(office)
+    document_id = (await filed(office, placement_id))["document_id"]
+    of = {"placement_id": placement_id, "document_id": document_id, "after": None, "limit": 10}
+    async with office.engine.connect() as connection:
+        for query in (store.OWN_PLACE, store.OWN_DOCUMENTS, store.OWN_DOCUMENT):
+            seen = [(await connection.execute(query, {**of, "agency": name})).all() for name in ("alpha", "beta")]
+            assert list(map(len, seen)) == [1, 0], query
+
+
+async def test_a_document_is_not_read_through_another_placement_of_the_same_agency(office: Office) -> None:
+    await office.know(BERTA)
+    one, other = await placed(office), await placed(office, debtor_id=BERTA)
+    document_id = (await filed(office, one))["document_id"]
+    assert await listed(office, other) == []
+    assert (await office.read(under(other, document_id), "alpha")).status_code == 404
+    assert (await office.read(of_debtor(document_id, BERTA), "operator")).status_code == 404
 
 
 @pytest.mark.parametrize(
