@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.outreach.agencies import api as agencies
+from services.outreach.agencies.documents import desk as documents
+from services.outreach.agencies.documents.api import add_routes as add_documents
 from services.outreach.agencies.placements.api import add_routes as add_placements
 from services.outreach.agencies.placements.desk import agency_routes
 from services.outreach.asking import Reason, Staff, ask, fact, no_such_debtor
@@ -181,7 +183,7 @@ class HoldAnswer(BaseModel):
 def routes(signer: Signer, clock: Clock, keys: Callable[[], KeyStore]) -> APIRouter:
     """The routes: for operators and supervisors, and for agencies. Permits are signed by `signer`, and live by `clock`.
 
-    keys: opens what was sealed.
+    keys: opens what was sealed, and seals what agencies and staff file.
     """
     router = APIRouter(prefix="/v1", tags=["outreach"], dependencies=[Depends(require(Role.OPERATOR, Role.SUPERVISOR))])
     router.add_api_route("/debtors/{debtor_id}", read_debtor, methods=["GET"])
@@ -196,11 +198,13 @@ def routes(signer: Signer, clock: Clock, keys: Callable[[], KeyStore]) -> APIRou
     add_letters(router, keys)
     agencies.add_for_staff(router)
     add_placements(router)
+    add_documents(router, keys)
     router.add_api_route("/plans", list_plans, methods=["GET"])
     router.add_api_route("/visits", list_visits, methods=["GET"])
     router.add_api_route("/refused-treatments", list_refused, methods=["GET"])
     whole = APIRouter()
-    for each in (router, agencies.routes_for_machines(), agency_routes(signer, clock)):
+    of_agencies = (agencies.routes_for_machines(), agency_routes(signer, clock), documents.agency_routes(keys))
+    for each in (router, *of_agencies):
         whole.include_router(each)
     return whole
 

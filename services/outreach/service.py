@@ -14,6 +14,8 @@ from services.outreach.agencies.allocation.handlers import allotting
 from services.outreach.agencies.allocation.handlers import offering as allocated
 from services.outreach.agencies.allocation.handlers.allotting import Rules as AllocationRules
 from services.outreach.agencies.allocation.store import read_rules
+from services.outreach.agencies.documents import commands as filing
+from services.outreach.agencies.documents import handlers as documents
 from services.outreach.agencies.placements import commands as placing
 from services.outreach.agencies.placements.domain.placement import PlacementDue
 from services.outreach.agencies.placements.domain.placement import Practice as Placing
@@ -96,6 +98,8 @@ COMMANDS: Mapping[str, type] = {
     "ask-agency-permit": placing.AskAgencyPermit,
     "give-back-agency-permit": placing.GiveBackAgencyPermit,
     "record-agency-outcome": placing.RecordAgencyOutcome,
+    "file-agency-document": filing.FileAgencyDocument,
+    "file-lender-document": filing.FileLenderDocument,
 }
 
 HEARD = (agencies.TOPIC, intake.TOPIC, intake.PROFILES, segmentation.TOPIC, legal.TOPIC, outreach.ALLOCATIONS)
@@ -294,6 +298,8 @@ def _placed(house: House) -> Mapping[type, Handler]:
         placing.RecordAgencyOutcome: partial(working.on_record, house.practice),
         placements.PlacementAllotted: partial(allocated.on_allotted, house.placing),
         placements.PlacementNotAllotted: allocated.on_not_allotted,
+        filing.FileAgencyDocument: documents.on_file_by_agency,
+        filing.FileLenderDocument: documents.on_file_by_lender,
         PlacementDue: placed.on_due,
     }
 

@@ -152,6 +152,38 @@ ALLOTTED: Mapping[str, type[Fact]] = {
 }
 """What the allocator tells of placements."""
 
+
+class DocumentKind(StrEnum):
+    """What a document is: of what an agency files, and of what the lender gives it."""
+
+    PROOF_OF_PAYMENT = "proof_of_payment"
+    REPAYMENT_AGREEMENT = "repayment_agreement"
+    HARDSHIP_EVIDENCE = "hardship_evidence"
+    DISPUTE_EVIDENCE = "dispute_evidence"
+    VISIT_RECORD = "visit_record"
+    PROOF_OF_DEMAND = "proof_of_demand"
+    RETURNED_LETTER = "returned_letter"
+    CORRESPONDENCE = "correspondence"
+    MANDATE = "mandate"
+    ACCOUNT_STATEMENT = "account_statement"
+
+
+class PlacementDocumentFiled(OfPlacement, frozen=True, kw_only=True, gc=False):
+    """A document is on file: evidence of the agency's, or a paper for it (`by_lender`). What it says is told nowhere.
+
+    size: of its content, in bytes. sha256: of the content as it lies, sealed, so that nobody can try guesses on it.
+    contact_id: of the contact that it is evidence of, empty where it is of none.
+    """
+
+    document_id: str
+    kind: DocumentKind
+    media_type: str
+    size: int
+    sha256: str
+    by_lender: bool
+    contact_id: str
+
+
 FACTS: Mapping[str, type[Fact]] = {
     "outreach.placement-requested.v1": PlacementRequested,
     "outreach.placement-not-offered.v1": PlacementNotOffered,
@@ -163,4 +195,5 @@ FACTS: Mapping[str, type[Fact]] = {
     "outreach.placement-ended.v1": PlacementEnded,
     "outreach.placement-paid.v1": PlacementPaid,
     "outreach.placement-payment-reversed.v1": PlacementPaymentReversed,
+    "outreach.placement-document-filed.v1": PlacementDocumentFiled,
 }

@@ -8,6 +8,8 @@ from zoneinfo import available_timezones
 
 from sqlalchemy import text
 
+from services.outreach.agencies.documents.commands import FileAgencyDocument, FileLenderDocument
+from services.outreach.agencies.documents.domain import Document
 from services.outreach.agencies.placements.commands import RecordAgencyOutcome
 from services.outreach.agencies.placements.domain.credit import AgencyCredit, PlacementPayment
 from services.outreach.agencies.placements.domain.placement import (
@@ -76,6 +78,15 @@ def _said_named(event: Event[Any]) -> Named:
     return (("contacts", event.data.said.contact_id), ("outcomes", event.data.said.contact_id))
 
 
+def _paper_named(event: Event[Any]) -> Named:
+    of_placement = ("placements", event.data.placement_id)
+    return (of_placement, ("placement_documents", event.data.document_id))
+
+
+def _evidence_named(event: Event[Any]) -> Named:
+    return (*_paper_named(event), ("contacts", event.data.contact_id))
+
+
 def _paid_named(event: Event[Any]) -> Named:
     return (("placement_payments", (event.data.loan_id, event.data.payment_id)),)
 
@@ -100,6 +111,8 @@ _NAMED: Mapping[type, Callable[[Event[Any]], Named]] = {
     HoldDue: _hold_named,
     RecordOutcome: _outcome_named,
     RecordAgencyOutcome: _said_named,
+    FileAgencyDocument: _evidence_named,
+    FileLenderDocument: _paper_named,
     intake.PaymentPosted: _paid_named,
     intake.PaymentReversed: _paid_named,
     ResolveMatter: _matter_named,
@@ -148,6 +161,7 @@ LAYOUT = Layout(
             "placement_payment", PlacementPayment, key=("loan_id", "payment_id"), settled="settled"
         ),
         "tried_agencies": Table("tried_agency", TriedAgency, key=("agency_id",)),
+        "placement_documents": Table("placement_document", Document, key=("document_id",), settled="settled"),
         "placement_changes": Table("placement_change", PlacementChange, use="journal"),
         "agency_credits": Table("agency_credit", AgencyCredit, use="journal"),
         "work_items": Table("work_item", WorkItem, key=("plan_number", "step_number"), settled="settled"),

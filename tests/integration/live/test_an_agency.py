@@ -1,5 +1,6 @@
 """An agency on the running product: it logs in, is offered a case, works it, and hears at once that it was paid."""
 
+import base64
 import threading
 import time
 import uuid
@@ -128,6 +129,21 @@ def paid_in_full() -> dict[str, Any]:
     return event("core-banking.payment-posted.v1", "payment-1", data)
 
 
+PAPER = b"%PDF-1.7 a mandate"
+
+
+def exchange_papers(product: Product, agency: Agency, debtor_id: str, placement_id: str) -> None:
+    """The lender gives a mandate, which the agency is told of; the agency files evidence. Each reads the other's."""
+    said = {"media_type": "application/pdf", "content": base64.b64encode(PAPER).decode()}
+    under = f"/placements/{placement_id}/documents"
+    given = supervised(product, f"/v1/debtors/{debtor_id}{under}", {**said, "kind": "mandate"}).json()["document_id"]
+    eventually(lambda: "outreach.placement-document-filed.v1" in told())
+    assert agency.asks("GET", f"/v1/agency{under}/{given}").content == PAPER
+    evidence = {**said, "content": base64.b64encode(PAPER + b" received").decode(), "kind": "correspondence"}
+    filed = agency.asks("POST", f"/v1/agency{under}", evidence).json()["document_id"]
+    assert product.get("outreach", f"/v1/debtors/{debtor_id}/documents/{filed}").content == PAPER + b" received"
+
+
 def test_a_case_goes_to_an_agency_and_comes_back_with_the_payment(product: Product, hook: str) -> None:
     agency, debtor_id = Agency(product), product.debtor("placed")
     date = {"lender_id": LENDER, "business_date": str(today())}
@@ -148,6 +164,7 @@ def test_a_case_goes_to_an_agency_and_comes_back_with_the_payment(product: Produ
     assert offered.content["type"] == "outreach.placement-offered.v1"
     assert offered.signed_by(secret)
 
+    exchange_papers(product, agency, debtor_id, placement["placement_id"])
     product.say(paid_in_full())
     eventually(lambda: told() >= {"outreach.placement-paid.v1", "outreach.placement-ended.v1"})
     assert [each["state"] for each in agency.placements()] == ["ended"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.outreach.agencies.register.domain import kept_as
 from shared.contracts import intake
-from shared.settings import ApiToken
+from shared.settings import ApiToken, Settings
 from tests.integration.outreach.people import ANNA, Office, office_of
 from tests.integration.outreach.rig import SETTINGS
 from tests.unit.outreach.placing import listed
@@ -22,9 +22,9 @@ DAY = timedelta(days=1)
 
 
 @asynccontextmanager
-async def with_agencies(dsn: str) -> AsyncIterator[Office]:
+async def with_agencies(dsn: str, settings: Settings = SETTINGS) -> AsyncIterator[Office]:
     """An office with one debtor, whose lanes know two agencies."""
-    async with office_of(dsn, replace(SETTINGS, tokens=(*SETTINGS.tokens, *AGENCIES))) as office:
+    async with office_of(dsn, replace(settings, tokens=(*settings.tokens, *AGENCIES))) as office:
         for number in office.worker.standings:
             office.worker.standings[number].directives.update(
                 {kept_as(each.name): listed(each.name) for each in AGENCIES}

@@ -13,9 +13,19 @@ from typing import Any
 import pytest
 import uvicorn
 
+from services.outreach.agencies.documents.domain import GRACE, MOST_BYTES, MOST_OF_PLACEMENT, AgencyKind, MediaType
 from services.outreach.agencies.register.bodies import NewAgencyBody
+from services.outreach.agencies.register.domain import kept_as
+from shared.contracts.intake import BusinessDateAdvanced, CaseOpened
+from shared.messaging.postgres_store import PostgresStore
 from tests.conftest import DatabaseOf
-from tests.integration.outreach.bureau import EAST, Bureau, bureau_on
+from tests.integration.outreach.agencies.filing import PDF
+from tests.integration.outreach.agency_desk import own
+from tests.integration.outreach.bureau import ANN, EAST, Bureau, bearer, bureau_on
+from tests.integration.outreach.people import ANNA
+from tests.integration.outreach.rig import LANE, MONDAY, Actor, answered
+from tests.unit.outreach.placing import listed
+from tests.unit.outreach.play import case
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs" / "connect-your-agency.md").read_text()
@@ -41,22 +51,22 @@ async def listening(bureau: Bureau) -> AsyncIterator[str]:
             await serving
 
 
-async def ran(example: str) -> dict[str, Any]:
-    """What an example leaves behind; it may wait for answers of this very process."""
-    left: dict[str, Any] = {}
+async def ran(example: str, before: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What an example leaves behind, after another; it may wait for answers of this very process."""
+    left: dict[str, Any] = dict(before or {})
     await asyncio.to_thread(exec, compile(example, "the guide", "exec"), left)
     return left
 
 
 def test_every_example_is_looked_at() -> None:
-    assert len(of("json")) + len(of("python")) == len(re.findall(r"^```\w", GUIDE, re.MULTILINE)) == 3
+    assert len(of("json")) + len(of("python")) == len(re.findall(r"^```\w", GUIDE, re.MULTILINE)) == 4
 
 
 async def test_the_examples_in_their_order_lead_to_the_agencys_own_standing(
     database_of: DatabaseOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    [body], (making, asking) = of("json"), of("python")
+    [body], (making, asking, _) = of("json"), of("python")
     async with bureau_on(database_of("outreach")) as bureau, listening(bureau) as url:
         bureau.clock.set(datetime.now(UTC))
         bureau.machines.audience = f"{url}/v1/oauth/token"
@@ -69,6 +79,58 @@ async def test_the_examples_in_their_order_lead_to_the_agencys_own_standing(
         own = (await ran(asking.replace(LENDER, url)))["own"]
     assert (own["agency_id"], own["keys"][0]["kid"]) == (EAST, "spring")
     assert "active 2027-06-30 5000 0" in capsys.readouterr().out
+
+
+@asynccontextmanager
+async def with_a_case(dsn: str, bureau: Bureau) -> AsyncIterator[tuple[Actor, str]]:
+    """The lanes, and the placement of a case that the agency has accepted."""
+    async with PostgresStore(dsn, "lane") as store:
+        lane = Actor(LANE, store, now=bureau.clock.now())
+        await lane.take()
+        for standing in lane.standings.values():
+            standing.directives[kept_as(EAST)] = listed(EAST)
+        await lane.hear(BusinessDateAdvanced(business_date=MONDAY))
+        await lane.hear(CaseOpened(case=case()), ANNA, 1)
+        offer = {"agency_id": EAST, "days": 30}
+        offering = bureau.http.post(f"/v1/debtors/{ANNA}/placements", json=offer, headers=keyed(ANN.token, "offer"))
+        yield lane, (await answered(lane, offering)).json()["placement_id"]
+
+
+def keyed(token: str, key: str) -> dict[str, str]:
+    return {**bearer(token), "Idempotency-Key": key}
+
+
+async def test_the_example_of_documents_files_one_and_reads_all(
+    database_of: DatabaseOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "receipt.pdf").write_bytes(PDF)
+    [body], (making, asking, filing), dsn = of("json"), of("python"), database_of("outreach")
+    async with bureau_on(dsn) as bureau, listening(bureau) as url, with_a_case(dsn, bureau) as (lane, placement_id):
+        bureau.clock.set(datetime.now(UTC))
+        bureau.machines.audience = f"{url}/v1/oauth/token"
+        await bureau.does("", json.loads(body))
+        public = (await ran(making))["public"]
+        await bureau.does(f"/{EAST}/keys", {"kid": "spring", **{name: public[name] for name in ("kty", "crv", "x")}})
+        before = await ran(asking.replace(LENDER, url))
+        token = await asyncio.to_thread(before["token"], "placements:write")
+        accepting = bureau.http.post(own(placement_id, "accept"), headers=keyed(token, "accept"))
+        assert (await answered(lane, accepting)).status_code == 200
+        capsys.readouterr()
+        working = asyncio.ensure_future(ran(filing.replace(LENDER, url), before))
+        while not working.done():
+            await lane.commands()
+            await asyncio.wait([working], timeout=0.03)
+    assert working.result()["content"] == PDF
+    assert f"proof_of_payment of ours {len(PDF)}" in capsys.readouterr().out
+
+
+def test_the_guide_names_every_kind_and_figure() -> None:
+    section = GUIDE.partition("## Documents")[2]
+    assert set(re.findall(r"`([a-z_]+)`", section)) >= set(AgencyKind)
+    assert set(re.findall(r"`([a-z]+/[a-z]+)`", section)) == set(MediaType)
+    for figure in (f"{MOST_BYTES:,}".replace(",", " "), f"{MOST_OF_PLACEMENT} contents", f"{GRACE.days} days"):
+        assert figure in " ".join(section.split())
 
 
 def test_the_agency_of_the_guide_shows_every_field() -> None:

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import text
 
 from services.outreach.agencies.api import routes_for_machines
+from services.outreach.agencies.documents.desk import agency_routes as documents_routes
 from services.outreach.agencies.placements.desk import agency_routes
 from services.outreach.agencies.tenants.tenancy import TenantConnection, tenant_connection
 from shared.clock import SystemClock
@@ -18,12 +19,20 @@ from shared.postgres.databases import AGENCY_ROLE
 from tests.conftest import DatabaseOf
 from tests.integration.outreach.bureau import ANN, EAST, KNOWN, LONG, WEST, Bureau, bearer, bureau_on
 from tests.integration.outreach.people import SIGNER
+from tests.integration.outreach.rig import SETTINGS
 
 WALLED = ("agency", "agency_key", "agency_api_key")
-OF_THEIR_WORK = ("placement", "placement_change", "agency_credit", "webhook_endpoint", "webhook_delivery", "contact")
-"""Walled off as well: `test_placements_over_rest.py`, `test_webhooks_over_rest.py` and `test_agency_checks_permits.py`
-look through them.
-"""
+OF_THEIR_WORK = (
+    "placement",
+    "placement_change",
+    "placement_document",
+    "placement_document_content",
+    "agency_credit",
+    "webhook_endpoint",
+    "webhook_delivery",
+    "contact",
+)
+"""Walled off as well: the tests of placements, documents, webhooks and permits over REST look through them."""
 
 OPEN = {"lane_clock"}
 """What has nothing of anybody's: on which day a lender's books stand."""
@@ -174,14 +183,16 @@ async def test_the_role_of_tenants_owns_nothing_writes_nothing_and_passes_no_wal
 
 
 def test_no_route_for_agencies_reads_through_a_connection_of_the_house() -> None:
-    desk = agency_routes(SIGNER, SystemClock())
-    routes = [*routes_in(routes_for_machines()), *routes_in(desk)]
-    assert {route.path for route in routes} >= {"/v1/agency", "/v1/oauth/token", "/v1/agency/permits/check"}
+    desk, documents = agency_routes(SIGNER, SystemClock()), documents_routes(lambda: SETTINGS.keys)
+    routes = [*routes_in(routes_for_machines()), *routes_in(desk), *routes_in(documents)]
+    of = "/v1/agency/placements/{placement_id}/documents"
+    assert {route.path for route in routes} >= {"/v1/agency", "/v1/oauth/token", "/v1/agency/permits/check", of}
     for route in routes:
         calls = {each.call for each in flat(route)}
         assert read_only not in calls, route.path
-    [own] = [route for route in routes if route.path == "/v1/agency"]
-    assert tenant_connection in {each.call for each in flat(own)}
+    for route in routes:
+        reads = tenant_connection in {each.call for each in flat(route)}
+        assert reads or route.path == "/v1/oauth/token", route.path
 
 
 def routes_in(router: APIRouter) -> Iterator[APIRoute]:

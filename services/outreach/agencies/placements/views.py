@@ -87,6 +87,7 @@ class ChangeView(_View):
     payment_id: str
     amount: int
     currency: str
+    document_id: str = Field(description="Of what the lender has filed for the agency; empty for every other change.")
 
 
 class Changes(BaseModel):

@@ -17,6 +17,7 @@ SENT = frozenset(
         placements.PlacementEnded,
         placements.PlacementPaid,
         placements.PlacementPaymentReversed,
+        placements.PlacementDocumentFiled,
     }
 )
 """Of which facts an agency is told."""
@@ -49,9 +50,14 @@ def decode(record: Record) -> Event[Any] | None:
     """Facts of which an agency is told; None for the rest, which is most of the topic. Raises Rejected."""
     name = next((value for header, value in record.headers if header == "type"), b"")
     event = decode_fact(record) if name in _NAMES else None
-    if event is None:
+    if event is None or _is_its_own(event.data):
         return None
     return msgspec.structs.replace(event, data=Notice(agency_id=event.data.agency_id, payload=_payload(event)))
+
+
+def _is_its_own(fact: placements.OfPlacement) -> bool:
+    """What an agency has filed itself is no news to it."""
+    return isinstance(fact, placements.PlacementDocumentFiled) and not fact.by_lender
 
 
 def _payload(event: Event[Any]) -> str:

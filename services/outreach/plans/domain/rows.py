@@ -6,6 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from services.outreach.agencies.documents.domain import Document
 from services.outreach.agencies.placements.domain.credit import AgencyCredit, PlacementPayment
 from services.outreach.agencies.placements.domain.placement import (
     OwedLoan,
@@ -277,6 +278,7 @@ class DebtorPlans:
     placement_due: PlacementDue | None
     placement_payments: Mapping[tuple[str, str], PlacementPayment]
     tried_agencies: Mapping[str, TriedAgency]
+    placement_documents: Mapping[str, Document]
     placement_changes: tuple[PlacementChange, ...] = ()
     agency_credits: tuple[AgencyCredit, ...] = ()
     exposures: tuple[Exposure, ...] = ()

@@ -71,6 +71,22 @@ def test_what_the_agency_did_itself_it_is_not_told(fact: type[Fact]) -> None:
     assert decode(record_of(event_of(made))) is None
 
 
+@pytest.mark.parametrize("by_lender", [True, False])
+def test_of_documents_it_is_told_what_it_was_given(*, by_lender: bool) -> None:
+    filed = placements.PlacementDocumentFiled(
+        placement_id="p-1",
+        agency_id=AGENCY,
+        document_id="d-1",
+        kind=placements.DocumentKind.MANDATE,
+        media_type="application/pdf",
+        size=1,
+        sha256="f" * 64,
+        by_lender=by_lender,
+        contact_id="",
+    )
+    assert (decode(record_of(event_of(filed))) is not None) is by_lender
+
+
 def test_nothing_is_kept_for_an_agency_without_a_webhook() -> None:
     desk = Desk()
     desk.hear(ended())

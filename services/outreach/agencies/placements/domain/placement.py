@@ -63,6 +63,7 @@ class Change(StrEnum):
     ENDED = "ended"
     PAID = "paid"
     PAYMENT_REVERSED = "payment_reversed"
+    DOCUMENT_FILED = "document_filed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,10 @@ class TriedAgency:
 
 @dataclass(frozen=True, slots=True)
 class PlacementChange:
-    """One thing that happened to a placement, for an agency that asks what is new. `amount` is of a payment."""
+    """One thing that happened to a placement, for an agency that asks what is new. `amount` is of a payment.
+
+    document_id: what the lender has filed for the agency.
+    """
 
     agency_id: str
     placement_id: str
@@ -187,6 +191,7 @@ class PlacementChange:
     payment_id: str = ""
     amount: int = 0
     currency: str = ""
+    document_id: str = ""
 
 
 def live(placements: Iterable[Placement]) -> Placement | None:

@@ -28,14 +28,20 @@ def live_placement(state: DebtorPlans) -> Placement | None:
     return rules.live(state.placements.values())
 
 
-def placement_named(state: DebtorPlans, placement_id: str, actor: str = "") -> Placement:
-    """The live placement of that id; with an actor, only where it is that agency's.
+def placement_known(state: DebtorPlans, placement_id: str, actor: str = "") -> Placement:
+    """The placement of that id, ended or not; with an actor, only where it is that agency's.
 
     Raises Rejected: one of somebody else's is refused as one that does not exist.
     """
     found = state.placements.get(placement_id)
     if found is None or (actor and actor != found.holder):
         raise Rejected(NO_SUCH_PLACEMENT, field="placement_id")
+    return found
+
+
+def placement_named(state: DebtorPlans, placement_id: str, actor: str = "") -> Placement:
+    """The live placement of that id; with an actor, only where it is that agency's. Raises Rejected."""
+    found = placement_known(state, placement_id, actor)
     if found.settled:
         raise Rejected("the placement has ended", field="placement_id")
     return found

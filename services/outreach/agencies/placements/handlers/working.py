@@ -48,18 +48,18 @@ def _is_granted(decided: Decision) -> bool:
 
 def on_give_back(state: DebtorPlans, event: Event[GiveBackAgencyPermit], now: Moment) -> Decision:
     """End a permit that the agency has not used. Raises Rejected."""
-    return given_back(state, _own(state, event.data.contact_id, event.actor), event.actor, now)
+    return given_back(state, own_contact(state, event.data.contact_id, event.actor), event.actor, now)
 
 
 def on_record(practice: Practice, state: DebtorPlans, event: Event[RecordAgencyOutcome], now: Moment) -> Decision:
     """Keep what the agency says of a contact of its own, as if staff had said it. Raises Rejected."""
-    _own(state, event.data.said.contact_id, event.actor)
+    own_contact(state, event.data.said.contact_id, event.actor)
     about: Event[Any] = event
     return record(practice, state, msgspec.structs.replace(about, data=event.data.said), now)
 
 
-def _own(state: DebtorPlans, contact_id: str, actor: str) -> Contact:
-    """A contact that the agency had the permit for; another's is refused as one that does not exist."""
+def own_contact(state: DebtorPlans, contact_id: str, actor: str) -> Contact:
+    """A contact that the agency had the permit for. Raises Rejected: another's as one that does not exist."""
     found = state.contacts.get(contact_id)
     if found is None or found.asked_by != actor:
         raise Rejected(NO_SUCH_CONTACT, field="contact_id")

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "outreach_0015"
-down_revision = "outreach_0014"
+revision = "outreach_0016"
+down_revision = "outreach_0015"
 branch_labels = None
 depends_on = None
 
