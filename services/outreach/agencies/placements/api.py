@@ -82,7 +82,7 @@ async def offer_placement(debtor_id: DebtorId, body: OfferPlacement, asking: Sup
     """Offer a case to an agency that is on the register, and has not had it before."""
     answer = await asking.ask(debtor_id, "offer-placement", body)
     offered = fact(answer, "outreach.placement-offered.v1")
-    return OfferAnswer(state=PlacementState.OFFERED, **offered)
+    return OfferAnswer.model_validate({"state": PlacementState.OFFERED, **offered})
 
 
 async def ask_recall(

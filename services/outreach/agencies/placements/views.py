@@ -112,6 +112,8 @@ class PlacementAnswer(BaseModel):
 class OfferAnswer(PlacementAnswer):
     """A case that was offered."""
 
+    model_config = ConfigDict(extra="ignore")  # of what is told, how the agency was found is known to who has chosen it
+
     agency_id: str
     tier: int
     amount: int
