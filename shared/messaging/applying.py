@@ -144,7 +144,8 @@ class Applying:
         rows = self.kind.layout.rows(state, due.name)
         if rows.get(due.key) != due.row:
             return False
-        left = {key: row for key, row in rows.items() if key != due.key}
+        left = dict(rows)
+        del left[due.key]
         self._keep(item, self._with_rows(state, due.name, left))
         return True
 

@@ -15,6 +15,7 @@ from services.outreach.sending.letters import KeptLetter
 from services.outreach.sending.pacing import Grant
 from shared.contracts.intake import SealedProfile
 from shared.postgres.failures import DRIVER_ERRORS
+from shared.postgres.sessions import left_as_it_is
 from shared.profiles import HeldProfile
 
 CONNECTIONS = 4
@@ -130,7 +131,7 @@ class Cabinet:
         async with self._opening:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
-                    self._dsn, min_size=1, max_size=CONNECTIONS, timeout=5, command_timeout=10
+                    self._dsn, min_size=1, max_size=CONNECTIONS, timeout=5, command_timeout=10, reset=left_as_it_is
                 )
         return self._pool
 

@@ -8,6 +8,7 @@ import asyncpg
 from services.outreach.contacts.adapters.sandbox import Taken
 from services.outreach.contacts.ports import UnansweredError
 from shared.postgres.failures import DRIVER_ERRORS
+from shared.postgres.sessions import left_as_it_is
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS taken (
@@ -75,7 +76,7 @@ class PostgresGatewayLog:
     async def _opened(self) -> "asyncpg.Pool[asyncpg.Record]":
         async with self._opening:
             if self._pool is None:
-                pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=CONNECTIONS)
+                pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=CONNECTIONS, reset=left_as_it_is)
                 await pool.execute(SCHEMA)
                 self._pool = pool
         return self._pool
