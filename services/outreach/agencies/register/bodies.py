@@ -39,7 +39,7 @@ class TermsBody(_Body):
     last_evaluation_on: IsoDate | None = None
     trained_until: IsoDate | None = None
     published: bool = Field(strict=True, description="Whether it is on the public list of agencies.")
-    capacity: Annotated[int, Field(ge=0, le=1_000_000, description="How many cases of a lender it may hold at a time."), WHOLE]
+    capacity: Annotated[int, Field(ge=0, le=1_000_000, description="The cases of one lender that it may hold."), WHOLE]
     commission_ppm: list[Annotated[int, Field(ge=0, le=1_000_000), WHOLE]] = Field(
         min_length=1, max_length=9, description="Its share of payments in millionths, by tier; the first is tier 1."
     )
