@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from services.outreach.agencies.allocation.domain import MILLION, AllocationRule, PlacementRequest, allot, in_force
 from services.outreach.agencies.allocation.handlers import allotting
-from services.outreach.agencies.allocation.store import read_rules
+from services.outreach.agencies.allocation.store import FILE, read_rules
 from services.outreach.agencies.placements.domain.agency import AgencyStanding
 from services.outreach.agencies.register.domain import kept_as
 from services.outreach.allocator import handlers
 from services.outreach.allocator.handlers import LaneClosed
 from services.outreach.allocator.store import LAYOUT
 from services.outreach.field.store import read_field
+from services.outreach.service import declare
 from shared.contracts import agencies, catalogue, placements
 from shared.contracts.agencies import AgencyListed, AgencyState
 from shared.contracts.envelope import Event, Moment, Told
@@ -26,6 +27,7 @@ from shared.data_files import WrongDataError
 from shared.messaging.broker import Lane, Record
 from shared.messaging.partitioner import partition_of
 from shared.service import SHARDS, Handler
+from shared.settings import Settings
 from tests.unit.outreach.placing import listed
 
 MONDAY = date(2026, 3, 2)
@@ -398,3 +400,10 @@ def test_two_versions_of_one_name_or_day_are_refused(tmp_path: Any) -> None:
     (tmp_path / "rules.yaml").write_text("rules:\n" + 2 * (one + "most_share_ppm: 1000000, weights: {}}\n"))
     with pytest.raises(WrongDataError, match="version 1 occurs more than once"):
         read_rules(210, tmp_path / "rules.yaml")
+
+
+def test_a_house_has_its_own_rules_in_a_file_of_its_own(tmp_path: Any) -> None:
+    (tmp_path / "rules.yaml").write_text(FILE.read_text().replace("days: 120", "days: 211"))
+    settings = Settings.demo({"FAIRDUE_ALLOCATION": str(tmp_path / "rules.yaml")})
+    with pytest.raises(WrongDataError, match="a placement lasts 210 days at most"):
+        declare(settings)

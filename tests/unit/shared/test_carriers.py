@@ -84,6 +84,7 @@ WRONG = [
     ("FAIRDUE_LETTER_FOLDER", "/nowhere"),
     ("FAIRDUE_SENDERS", "/nowhere.yaml"),
     ("FAIRDUE_PROVIDERS", "/nowhere.yaml"),
+    ("FAIRDUE_ALLOCATION", "/nowhere.yaml"),
 ]
 
 
