@@ -45,6 +45,7 @@ class Table:
         row, never where it is None: it is taken out of the state, and the row itself is applied as an event. Such a row
         has a `lender_id`, and one that can be settled then names itself.
     settled: a boolean column; rows that have it set are loaded only where an event names them (`Layout.named`).
+    walled: row-level security binds the table's owner too; PostgreSQL then refuses COPY, so rows are inserted.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Table:
     due: str | None = None
     settled: str | None = None
     amount: str = ""
+    walled: bool = False
     columns: tuple[str, ...] = field(init=False)
     key_of: Callable[[Row], Key] = field(init=False, compare=False)
     """A row's key below its owner: None, one value, or a tuple."""

@@ -95,6 +95,9 @@ async def _insert(connection: Connection, layout: Layout, table: Table, found: D
     ordered = found.inserts if table.use == "journal" else sorted(found.inserts, key=lambda each: each[1])
     write = writer_of(table)
     rows = [(shard, owner, *write(row)) for shard, owner, row in ordered]
+    if table.walled:
+        await connection.execute(_insertion(layout.owner, table), *_columns(rows))
+        return
     columns = ["shard", layout.owner, *table.columns]
     await connection.copy_records_to_table(table.name, records=rows, columns=columns)
 
@@ -119,6 +122,14 @@ def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
 
 def _unnest(types: Sequence[str]) -> str:
     return ", ".join(f"${position}::{sql}[]" for position, sql in enumerate(types, start=1))
+
+
+@cache
+def _insertion(owner: str, table: Table) -> str:
+    columns = columns_of(table)
+    names = ", ".join(f'"{column.name}"' for column in columns)
+    types = _unnest(["smallint", "text", *(column.sql for column in columns)])
+    return f"INSERT INTO {table.name} (shard, {owner}, {names}) SELECT * FROM unnest({types})"
 
 
 @cache

@@ -155,15 +155,17 @@ LAYOUT = Layout(
         "reminder_due": Table("promise_reminder_due", ReminderDue, due="due_at"),
         "matters": Table("matter", Matter, key=("matter_id",), settled="settled"),
         "matter_due": Table("matter_due", MatterDue, key=("matter_id",), due="due_on"),
-        "placements": Table("placement", Placement, key=("placement_id",), settled="settled"),
+        "placements": Table("placement", Placement, key=("placement_id",), settled="settled", walled=True),
         "placement_due": Table("placement_due", PlacementDue, due="due_on"),
         "placement_payments": Table(
             "placement_payment", PlacementPayment, key=("loan_id", "payment_id"), settled="settled"
         ),
         "tried_agencies": Table("tried_agency", TriedAgency, key=("agency_id",)),
-        "placement_documents": Table("placement_document", Document, key=("document_id",), settled="settled"),
-        "placement_changes": Table("placement_change", PlacementChange, use="journal"),
-        "agency_credits": Table("agency_credit", AgencyCredit, use="journal"),
+        "placement_documents": Table(
+            "placement_document", Document, key=("document_id",), settled="settled", walled=True
+        ),
+        "placement_changes": Table("placement_change", PlacementChange, use="journal", walled=True),
+        "agency_credits": Table("agency_credit", AgencyCredit, use="journal", walled=True),
         "work_items": Table("work_item", WorkItem, key=("plan_number", "step_number"), settled="settled"),
         "exposures": Table("contact_exposure", Exposure, use="journal"),
         "profile": Table("profile", HeldProfile),

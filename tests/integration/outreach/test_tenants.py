@@ -158,6 +158,42 @@ async def test_where_no_tenant_was_named_the_database_refuses(bureau: Bureau, ds
         await fresh.close()
 
 
+async def test_the_house_sees_one_tenant_alone_where_one_was_named_and_writes_for_no_other(
+    bureau: Bureau, dsn: str
+) -> None:
+    await two_agencies(bureau)
+    connection = await asyncpg.connect(dsn)
+    try:
+        for table in WALLED:
+            every = f"SELECT DISTINCT agency_id FROM {table} ORDER BY 1"
+            assert [row[0] for row in await connection.fetch(every)] == [EAST, WEST]
+            async with connection.transaction():
+                await connection.execute("SELECT set_config('app.agency', $1, true)", EAST)
+                assert [row[0] for row in await connection.fetch(every)] == [EAST]
+                await connection.execute(f"DELETE FROM {table}")
+            assert [row[0] for row in await connection.fetch(every)] == [WEST]
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="violates row-level security"):
+                await give_away(connection, table)
+    finally:
+        await connection.close()
+
+
+async def give_away(connection: "asyncpg.Connection[asyncpg.Record]", table: str) -> None:
+    """Make one tenant's rows another's, with the one named."""
+    async with connection.transaction():
+        await connection.execute("SELECT set_config('app.agency', $1, true)", WEST)
+        await connection.execute(f"UPDATE {table} SET agency_id = $1", EAST)
+
+
+async def test_every_table_of_agencies_is_walled_off_from_its_owner_too_but_the_ledger(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        bound = await connection.fetch("SELECT relname FROM pg_class WHERE relforcerowsecurity")
+        assert {row["relname"] for row in bound} == {*WALLED, *OF_THEIR_WORK} - {"contact"}
+    finally:
+        await connection.close()
+
+
 async def test_the_role_of_tenants_owns_nothing_writes_nothing_and_passes_no_wall(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:

@@ -11,9 +11,9 @@ from shared.messaging.layout import Layout, Table
 LAYOUT = Layout(
     AgencyFile,
     {
-        "agency": Table("agency", Agency),
-        "keys": Table("agency_key", ClientKey, key=("kid",)),
-        "api_keys": Table("agency_api_key", ApiKey, key=("prefix",)),
+        "agency": Table("agency", Agency, walled=True),
+        "keys": Table("agency_key", ClientKey, key=("kid",), walled=True),
+        "api_keys": Table("agency_api_key", ApiKey, key=("prefix",), walled=True),
         "entries": Table("agency_entry", Entry, use="journal"),
     },
     owner="agency_id",

@@ -43,3 +43,11 @@ async def tenant_connection(request: Request, agency: Agency) -> AsyncIterator[A
 
 TenantConnection = Annotated[AsyncConnection, Depends(tenant_connection)]
 """See `tenant_connection`."""
+
+
+async def named(connection: AsyncConnection, agency_id: str) -> None:
+    """Name the tenant on a connection of the house, so that the forced wall shows it that agency's rows alone.
+
+    For what a command of an agency's has to look up before it is handed in, in tables that agencies do not read.
+    """
+    await connection.execute(_TENANT, {"agency_id": agency_id})

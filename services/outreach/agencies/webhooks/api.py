@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.outreach.agencies.register.bodies import AgencyId
-from services.outreach.agencies.tenants.tenancy import WebhookKeeper, tenant_connection
+from services.outreach.agencies.tenants.tenancy import WebhookKeeper, named, tenant_connection
 from services.outreach.agencies.webhooks import commands, signing, store
 from services.outreach.agencies.webhooks.addresses import LONGEST_URL, InsideError, checked
 from services.outreach.agencies.webhooks.domain import DeliveryState
@@ -259,6 +259,7 @@ class _WithSecret(msgspec.Struct, frozen=True):
 
 async def _earlier(connection: AsyncConnection, tenant: Tenant, name: str, key: str) -> str | None:
     """The command that was given under this key already: what is chosen here must be chosen the same way again."""
+    await named(connection, tenant.agency_id)
     asked = {"client": tenant.by.name, "key": key, "name": name, "agency_id": tenant.agency_id}
     found: str | None = (await connection.execute(store.EARLIER, asked)).scalar_one_or_none()
     return found

@@ -27,9 +27,11 @@ def named(event: Event[Any]) -> Named:
 LAYOUT = Layout(
     Webhooks,
     {
-        "endpoint": Table("webhook_endpoint", Endpoint),
+        "endpoint": Table("webhook_endpoint", Endpoint, walled=True),
         "due": Table("webhook_due", DeliveryDue, key=("delivery_id",), due="due_at"),
-        "deliveries": Table("webhook_delivery", Delivery, key=("delivery_id",), settled="settled", due="goes_at"),
+        "deliveries": Table(
+            "webhook_delivery", Delivery, key=("delivery_id",), settled="settled", due="goes_at", walled=True
+        ),
     },
     owner="agency_id",
     named=named,
