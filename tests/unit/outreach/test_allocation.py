@@ -349,7 +349,7 @@ def test_what_is_allotted_does_not_depend_on_the_order_of_lanes(
     assert days(list(range(SHARDS))) == days(order)
 
 
-# -- what is heard ---------------------------------------------------------------------------------------
+# -- what is heard -----------------------------------------------------------------------------------------------------
 
 
 def record(payload: Any, lane: int, topic: str) -> Record:
