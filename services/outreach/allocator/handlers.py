@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from services.outreach.agencies.allocation.handlers.allotting import Rules, placements_allotted
-from services.outreach.allocator.domain import AllocationBook, closed
+from services.outreach.allocator.domain.book import AllocationBook, closed
 from services.outreach.field.domain import Field
 from services.outreach.field.handlers import visits_allotted
 from shared.contracts import agencies, catalogue, placements

@@ -1,7 +1,7 @@
 """How a lender's book of what waits to be allotted lies in tables."""
 
 from services.outreach.agencies.allocation.domain import AgencyLoad, PlacementRequest
-from services.outreach.allocator.domain import AllocationBook, LaneClosing
+from services.outreach.allocator.domain.book import AllocationBook, LaneClosing
 from services.outreach.field.domain import VisitRequest
 from shared.messaging.layout import Layout, Table
 

@@ -5,17 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from services.outreach.allocator.domain.waiting import largest_first
+
 EARTH_METRES = 6_371_008.8
 """Mean radius of the earth (IUGG)."""
 
 DETOUR = 1.3
 """Roads are longer than the straight line; 1.3 is the usual factor for large cities."""
-
-MOST_CARRIES = 3
-"""How many days a request may wait for room before it ends without a visit."""
-
-RequestKey = tuple[str, int, int]
-"""Debtor, plan number, step number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +98,6 @@ class Allotted:
     metres: int
 
 
-def request_key(request: VisitRequest) -> RequestKey:
-    """What names a request: one step asks once."""
-    return request.debtor_id, request.plan_number, request.step_number
-
-
 def unreachable(plan: Field, district: str) -> str:
     """Why no crew could ever go there; empty where one can."""
     if district not in plan.reach:
@@ -118,7 +109,7 @@ def allot(plan: Field, requests: Iterable[VisitRequest]) -> tuple[list[Allotted]
     """One day's visits, and the requests that found no room: largest debt first, then by debtor, plan and step."""
     room = {crew.code: crew.capacity for crew in plan.crews}
     allotted, left = [], []
-    for request in sorted(requests, key=lambda one: (-one.past_due, *request_key(one))):
+    for request in largest_first(requests):
         way = next((way for way in plan.reach.get(request.district, ()) if room[way.crew] > 0), None)
         if way is None:
             left.append(request)

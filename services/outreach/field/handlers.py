@@ -1,18 +1,17 @@
 """Field: a visit waits for a crew until its day is over, and some days longer where there is no room."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from services.outreach.allocator.domain import AllocationBook
+from services.outreach.allocator.domain.book import AllocationBook
+from services.outreach.allocator.domain.waiting import MOST_CARRIES, is_given_up, ready, request_key, still_waiting
 from services.outreach.field.domain import (
-    MOST_CARRIES,
     Allotted,
     Field,
     VisitRequest,
     allot,
-    request_key,
     unreachable,
 )
 from shared.contracts.envelope import Event, Moment, Told
@@ -42,24 +41,13 @@ def on_requested(plan: Field, state: AllocationBook, event: Event[VisitRequested
 
 def visits_allotted(plan: Field, state: AllocationBook, reached: date) -> Decision:
     """Allot what was asked for before a date that every lane has reached."""
-    ready = [request for request in state.requests.values() if request.requested_on < reached]
-    allotted, left = allot(plan, ready)
-    requests = _waiting(state.requests, ready, left)
-    return replace(state, requests=requests), _facts(allotted, left, reached)
-
-
-def _waiting(
-    requests: Mapping[Any, VisitRequest], ready: Iterable[VisitRequest], left: Iterable[VisitRequest]
-) -> dict[Any, VisitRequest]:
-    done = {request_key(request) for request in ready}
-    carried = [replace(request, carried=request.carried + 1) for request in left if request.carried < MOST_CARRIES]
-    untouched = {key: request for key, request in requests.items() if key not in done}
-    return {**untouched, **{request_key(request): request for request in carried}}
+    allotted, left = allot(plan, ready(state.requests, reached))
+    return replace(state, requests=still_waiting(state.requests, left, reached)), _facts(allotted, left, reached)
 
 
 def _facts(allotted: Iterable[Allotted], left: Iterable[VisitRequest], visit_on: date) -> list[Told]:
     given_up = f"no crew had room on {MOST_CARRIES + 1} business days"
-    refused = [_not_scheduled(request, given_up) for request in left if request.carried >= MOST_CARRIES]
+    refused = [_not_scheduled(request, given_up) for request in left if is_given_up(request)]
     return [_scheduled(one, visit_on) for one in allotted] + refused
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.outreach.allocator import handlers as allocator
-from services.outreach.allocator.domain import AllocationBook
+from services.outreach.allocator.domain.book import AllocationBook
 from services.outreach.allocator.handlers import LaneClosed
 from services.outreach.allocator.store import LAYOUT
 from services.outreach.field import handlers

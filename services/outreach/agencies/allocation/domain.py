@@ -14,11 +14,9 @@ from fractions import Fraction
 
 from services.outreach.agencies.placements.domain.agency import AgencyStanding
 from services.outreach.agencies.placements.domain.placement import Chosen
+from services.outreach.allocator.domain.waiting import largest_first
 
 MILLION = 1_000_000
-
-MOST_CARRIES = 3
-"""How many days a request may wait for an agency with room."""
 
 NOBODY = "no agency may work the case that has not had it"
 
@@ -136,7 +134,7 @@ def allot(
     """One day's cases, the largest debt first, then by debtor, plan and step. held: cases by agency, with offers."""
     room = Room(rule, {name: each.capacity for name, each in agencies.items()}, Counter(held))
     made = Allotment()
-    for request in sorted(requests, key=lambda one: (-one.past_due, one.debtor_id, one.plan_number, one.step_number)):
+    for request in largest_first(requests):
         able = sorted(name for name, each in agencies.items() if _may_have(each, request, on))
         with_room = [name for name in able if room.has(name)]
         if with_room:

@@ -11,7 +11,6 @@ from datetime import date
 from typing import TypeAlias
 
 from services.outreach.agencies.allocation.domain import (
-    MOST_CARRIES,
     NOBODY,
     AgencyLoad,
     AllocationRule,
@@ -22,8 +21,8 @@ from services.outreach.agencies.allocation.domain import (
     in_force,
 )
 from services.outreach.agencies.placements.register import standings
-from services.outreach.allocator.domain import AllocationBook, LoadKey
-from services.outreach.field.domain import RequestKey
+from services.outreach.allocator.domain.book import AllocationBook, LoadKey
+from services.outreach.allocator.domain.waiting import MOST_CARRIES, is_given_up, ready, request_key, still_waiting
 from shared.contracts import placements
 from shared.contracts.envelope import Event, Moment, Told
 from shared.messaging.partitioner import partition_of
@@ -48,11 +47,7 @@ def on_requested(state: AllocationBook, event: Event[placements.PlacementRequest
         requested_on=asked.requested_on,
         case_version=event.case_version,
     )
-    return replace(state, placement_requests={**state.placement_requests, _key(request): request}), ()
-
-
-def _key(request: PlacementRequest) -> RequestKey:
-    return request.debtor_id, request.plan_number, request.step_number
+    return replace(state, placement_requests={**state.placement_requests, request_key(request): request}), ()
 
 
 # -- what agencies hold ------------------------------------------------------------------------------------------------
@@ -84,16 +79,17 @@ def _counted(state: AllocationBook, debtor_id: str, agency_id: str, cases: int) 
 
 def placements_allotted(rules: Rules, state: AllocationBook, reached: date, now: Moment) -> Decision:
     """Allot the cases that were asked for before a date that every lane has reached."""
-    ready = [request for request in state.placement_requests.values() if request.requested_on < reached]
+    asked = ready(state.placement_requests, reached)
     held = _held(state.agency_loads.values(), reached)
     rule = in_force(rules, reached)
-    made = Allotment() if rule is None else allot(rule, standings(now), held, ready, reached)
+    made = Allotment() if rule is None else allot(rule, standings(now), held, asked, reached)
     held.update(each.agency_id for each in made.allotted)
-    state = replace(state, agency_loads=_loads(state.agency_loads, held, reached))
-    carried = {_key(each): replace(each, carried=each.carried + 1) for each in made.left if each.carried < MOST_CARRIES}
-    waiting = {key: each for key, each in state.placement_requests.items() if each.requested_on >= reached}
-    state = replace(state, placement_requests={**waiting, **carried})
-    return state, [_not_allotted(each, NO_RULE) for each in ready] if rule is None else _facts(rule, made)
+    state = replace(
+        state,
+        agency_loads=_loads(state.agency_loads, held, reached),
+        placement_requests=still_waiting(state.placement_requests, made.left, reached),
+    )
+    return state, [_not_allotted(each, NO_RULE) for each in asked] if rule is None else _facts(rule, made)
 
 
 def _held(loads: Iterable[AgencyLoad], reached: date) -> Counter[str]:
@@ -113,7 +109,7 @@ def _loads(loads: Mapping[LoadKey, AgencyLoad], held: Counter[str], reached: dat
 
 def _facts(rule: AllocationRule, made: Allotment) -> list[Told]:
     given_up = f"no agency had room on {MOST_CARRIES + 1} business days"
-    waited = [_not_allotted(each, given_up) for each in made.left if each.carried >= MOST_CARRIES]
+    waited = [_not_allotted(each, given_up) for each in made.left if is_given_up(each)]
     refused = [_not_allotted(each, NOBODY) for each in made.refused]
     return [*(_allotted(rule, each) for each in made.allotted), *waited, *refused]
 

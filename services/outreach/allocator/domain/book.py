@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from services.outreach.agencies.allocation.domain import AgencyLoad, PlacementRequest
-from services.outreach.field.domain import RequestKey, VisitRequest
+from services.outreach.allocator.domain.waiting import RequestKey
+from services.outreach.field.domain import VisitRequest
 
 ClosingKey = tuple[date, int]
 """The business date that a lane has reached, and the lane."""
