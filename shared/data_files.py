@@ -1,5 +1,7 @@
 """Reads the data files that services decide by; a wrong one is refused with one line that names file and part."""
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,3 +32,10 @@ def read(file: Path, form: type[FormT]) -> FormT:
         raise WrongDataError(f"{file.name}: not YAML{place}") from None
     except msgspec.ValidationError as error:
         raise WrongDataError(f"{file.name}: {error}") from None
+
+
+def refuse_twice(file: str, what: str, names: Iterable[object]) -> None:
+    """Refuse a file in which a name that is to be the only one of its kind occurs again. Raises WrongDataError."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise WrongDataError(f"{file}: {what} {twice[0]} occurs more than once")

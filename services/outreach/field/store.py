@@ -1,13 +1,12 @@
 """Field: the files of crews and districts."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
 from services.outreach.field.domain import Crew, District, Field
-from shared.data_files import Form, WrongDataError, read
+from shared.data_files import Form, WrongDataError, read, refuse_twice
 
 FOLDER = Path(__file__).parent
 
@@ -60,15 +59,9 @@ def read_field(folder: Path = FOLDER) -> Field:
 
 def _check(crews: _CrewsForm, districts: _DistrictsForm) -> None:
     known = {district.code for district in districts.districts}
-    _once("districts.yaml", "district", Counter(district.code for district in districts.districts))
-    _once("crews.yaml", "crew", Counter(crew.code for crew in crews.crews))
-    _once("crews.yaml", "member", Counter(member for crew in crews.crews for member in crew.members))
+    refuse_twice("districts.yaml", "district", (district.code for district in districts.districts))
+    refuse_twice("crews.yaml", "crew", (crew.code for crew in crews.crews))
+    refuse_twice("crews.yaml", "member", (member for crew in crews.crews for member in crew.members))
     for crew in crews.crews:
         if crew.base.district not in known:
             raise WrongDataError(f"crews.yaml: crew {crew.code} has its base in a district that is not known")
-
-
-def _once(file: str, what: str, counts: Counter[str]) -> None:
-    twice = [code for code, count in counts.items() if count > 1]
-    if twice:
-        raise WrongDataError(f"{file}: {what} {twice[0]} occurs more than once")

@@ -1,6 +1,5 @@
 """The file of the rules by which cases are allotted, and the query that compares what agencies make of them."""
 
-from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +8,7 @@ import msgspec
 from sqlalchemy import text
 
 from services.outreach.agencies.allocation.domain import MILLION, AllocationRule
-from shared.data_files import Form, WrongDataError, read
+from shared.data_files import Form, WrongDataError, read, refuse_twice
 
 FILE = Path(__file__).parent / "rules.yaml"
 
@@ -35,18 +34,12 @@ def read_rules(most_days: int, file: Path | None = None) -> tuple[AllocationRule
     """The rules of a file, which keep to what the house allows. Raises WrongDataError, one line with the field."""
     file = file or FILE
     rules = tuple(AllocationRule(**msgspec.structs.asdict(form)) for form in read(file, _RulesForm).rules)
-    _once(file, "version", Counter(rule.version for rule in rules))
-    _once(file, "effective_from", Counter(str(rule.effective_from) for rule in rules))
+    refuse_twice(file.name, "version", (rule.version for rule in rules))
+    refuse_twice(file.name, "effective_from", (rule.effective_from for rule in rules))
     long = next((rule for rule in rules if rule.days > most_days), None)
     if long is not None:
         raise WrongDataError(f"{file.name}: days of version {long.version}: a placement lasts {most_days} days at most")
     return rules
-
-
-def _once(file: Path, what: str, counts: Counter[str]) -> None:
-    twice = [each for each, count in counts.items() if count > 1]
-    if twice:
-        raise WrongDataError(f"{file.name}: {what} {twice[0]} occurs more than once")
 
 
 COMPARISON = text("""
