@@ -208,6 +208,12 @@ def _due_at(debtor_id: str, plan: Plan, step_number: int, day: date, window: Win
     return due_at(window, f"{debtor_id}/{plan.plan_number}/{step_number}", day, plan.started_at)
 
 
+def requested_step(state: DebtorPlans, plan_number: int, step_number: int) -> Step | None:
+    """The step, where it still waits for what it has asked for; None where it was cancelled or has ended."""
+    step = state.steps.get((plan_number, step_number))
+    return step if step is not None and step.state == StepState.REQUESTED else None
+
+
 def with_step(state: DebtorPlans, step: Step, step_state: StepState, reason: str, instant: datetime) -> DebtorPlans:
     """Move a step on; with the last one that ends, its plan is completed."""
     ended_at = None if step_state in UNENDED else instant

@@ -7,7 +7,7 @@ from datetime import timedelta
 from services.outreach.agencies.placements.domain.placement import WORKED_BY_AN_AGENCY, worked
 from services.outreach.agencies.placements.handlers.wanting import placement_requested
 from services.outreach.contacts.domain.judging import Rules
-from services.outreach.plans.domain.course import arranged, guard_of, obstacle, stopped, with_step
+from services.outreach.plans.domain.course import arranged, guard_of, obstacle, requested_step, stopped, with_step
 from services.outreach.plans.domain.rows import Channel, DebtorPlans, Step, StepDue, StepState, Visit, VisitState
 from services.outreach.plans.handlers import contacting, working
 from services.outreach.plans.handlers.revoking import revoked
@@ -90,8 +90,8 @@ def on_visit_scheduled(state: DebtorPlans, event: Event[outreach.VisitScheduled]
     key = event.data.plan_number, event.data.step_number
     if key in state.visits:
         return state, ()
-    step = state.steps.get(key)
-    if step is None or step.state != StepState.REQUESTED:
+    step = requested_step(state, *key)
+    if step is None:
         return replace(state, visits={**state.visits, key: _visit(event.data, VisitState.WITHDRAWN)}), ()
     state = replace(state, visits={**state.visits, key: _visit(event.data, VisitState.ASSIGNED)})
     return step_ended(state, step, StepState.ASSIGNED, f"crew {event.data.crew} on {event.data.visit_on}", now)
@@ -112,8 +112,8 @@ def _visit(scheduled: outreach.VisitScheduled, state: VisitState) -> Visit:
 
 def on_visit_not_scheduled(state: DebtorPlans, event: Event[outreach.VisitNotScheduled], now: Moment) -> Decision:
     """End the step without a visit, for the allocator's reason; nothing where it was cancelled meanwhile."""
-    step = state.steps.get((event.data.plan_number, event.data.step_number))
-    if step is None or step.state != StepState.REQUESTED:
+    step = requested_step(state, event.data.plan_number, event.data.step_number)
+    if step is None:
         return state, ()
     return step_ended(state, step, StepState.UNASSIGNED, event.data.reason, now)
 

@@ -2,7 +2,7 @@
 
 from services.outreach.agencies.placements.domain.placement import Chosen, Practice
 from services.outreach.agencies.placements.handlers.offering import Offer, offered
-from services.outreach.agencies.placements.handlers.wanting import waiting_step
+from services.outreach.plans.domain.course import requested_step
 from services.outreach.plans.domain.rows import DebtorPlans, StepState
 from services.outreach.plans.handlers.telling import Decision, step_ended, told
 from shared.contracts import placements
@@ -17,7 +17,7 @@ def on_allotted(
 ) -> Decision:
     """Offer the case; the allocator is told where that may not be, so that it counts it no more."""
     allotted = event.data
-    step = waiting_step(state, allotted.plan_number, allotted.step_number)
+    step = requested_step(state, allotted.plan_number, allotted.step_number)
     if step is None:
         return state, (_not_offered(state, allotted, NOT_WANTED),)
     try:
@@ -53,7 +53,7 @@ def _not_offered(state: DebtorPlans, allotted: placements.PlacementAllotted, rea
 
 def on_not_allotted(state: DebtorPlans, event: Event[placements.PlacementNotAllotted], now: Moment) -> Decision:
     """End the step without an agency, for the allocator's reason; nothing where it was cancelled meanwhile."""
-    step = waiting_step(state, event.data.plan_number, event.data.step_number)
+    step = requested_step(state, event.data.plan_number, event.data.step_number)
     if step is None:
         return state, ()
     return step_ended(state, step, StepState.NOT_PLACED, event.data.reason, now)

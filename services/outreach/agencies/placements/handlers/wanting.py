@@ -7,7 +7,7 @@ from services.outreach.agencies.placements.domain.placement import (
     live,
     tier_of,
 )
-from services.outreach.plans.domain.course import guard_of, with_step
+from services.outreach.plans.domain.course import guard_of, requested_step, with_step
 from services.outreach.plans.domain.rows import DebtorPlans, Step, StepState
 from services.outreach.plans.handlers.telling import Decision, step_ended, told
 from shared.contracts import placements
@@ -38,15 +38,9 @@ def _request(state: DebtorPlans, step: Step, now: Moment) -> placements.Placemen
     )
 
 
-def waiting_step(state: DebtorPlans, plan_number: int, step_number: int) -> Step | None:
-    """The step, where it still asks for an agency; None where it was cancelled or has ended."""
-    step = state.steps.get((plan_number, step_number))
-    return step if step is not None and step.state is StepState.REQUESTED else None
-
-
 def after_acceptance(state: DebtorPlans, placement: Placement, now: Moment) -> Decision:
     """End the step that has brought the case to its agency."""
-    step = waiting_step(state, placement.plan_number, placement.step_number)
+    step = requested_step(state, placement.plan_number, placement.step_number)
     if step is None:
         return state, ()
     return step_ended(state, step, StepState.PLACED, f"agency {placement.agency_id} works the case", now)
@@ -54,7 +48,7 @@ def after_acceptance(state: DebtorPlans, placement: Placement, now: Moment) -> D
 
 def after_the_end(state: DebtorPlans, placement: Placement, offered: PlacementState, now: Moment) -> Decision:
     """Ask for another agency where one has not taken what it was offered; else the step has nothing to wait for."""
-    step = waiting_step(state, placement.plan_number, placement.step_number)
+    step = requested_step(state, placement.plan_number, placement.step_number)
     if step is None or offered is not PlacementState.OFFERED:
         return state, ()
     if placement.ended_as in _ASKED_AGAIN:
