@@ -41,7 +41,7 @@ SLOWEST: Final = 20.0
 _MARK = (
     "DROP TABLE IF EXISTS benchmark_due",
     """CREATE TABLE benchmark_due AS SELECT debtor_id, plan_number, step_number, due_at FROM plan_step
-    WHERE state = 'scheduled' AND channel NOT IN ('visit', 'legal_referral') AND due_at <= '{at}'""",
+    WHERE state = 'scheduled' AND channel NOT IN ('visit', 'agency', 'legal_referral') AND due_at <= '{at}'""",
     "CREATE INDEX ON benchmark_due (debtor_id, plan_number, step_number)",
     "ANALYZE benchmark_due",
 )
@@ -123,7 +123,7 @@ async def run(plan: Plan, results: Results) -> None:
     async with servers(fast=not plan.durable) as running, installed(running, pace=plan.pace) as installation:
         await end_to_end.warm_up(installation, plan.warm_up)
         await end_to_end.night(installation, end_to_end.FIRST, plan.due_contacts)
-        await multiply(running, plan.due_copies)
+        await multiply(installation, plan.due_copies)
         log = PostgresGatewayLog(installation.urls[SANDBOX])
         await log.every()  # makes the table that is looked at from here on
         await log.close()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from benchmarks.servers import Servers
+from benchmarks.installation import Installation
 from shared.messaging.partitioner import partition_of
 
 KNOWING: Final = ("segmentation", "outreach", "legal", "analytics")
@@ -27,24 +27,16 @@ GROUP BY table_name HAVING array_agg(column_name::text) @> ARRAY['shard', 'debto
 _MADE = "CREATE TABLE copied (original text NOT NULL, debtor_id text NOT NULL)"
 
 
-async def multiply(servers: Servers, times: int) -> None:
+async def multiply(installation: Installation, times: int) -> None:
     """Have `times` as many debtors as outreach knows now, in every service that hears of them; the workers are idle."""
-    known = [name for (name,) in await _rows(servers, "outreach", "SELECT debtor_id FROM debtor_guard")]
+    known = [name for (name,) in await installation.rows("outreach", "SELECT debtor_id FROM debtor_guard")]
     copies = copies_of(known, times - 1)
     for service in KNOWING:
-        connection = await asyncpg.connect(servers.postgres.dsn(service))
+        connection = await asyncpg.connect(installation.servers.postgres.dsn(service))
         try:
             await _copy(connection, copies)
         finally:
             await connection.close()
-
-
-async def _rows(servers: Servers, service: str, query: str) -> list[Any]:
-    connection = await asyncpg.connect(servers.postgres.dsn(service))
-    try:
-        return list(await connection.fetch(query))
-    finally:
-        await connection.close()
 
 
 async def _copy(connection: Any, copies: Sequence[tuple[str, str]]) -> None:
