@@ -3,8 +3,9 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, ClassVar
 
 import httpx
 import msgspec
+import structlog
 
 from services.installed import declared
 from services.intake.connectors.cloud_events import STRUCTURED, outgoing
@@ -202,11 +204,16 @@ def posted(profile: PartyProfile) -> dict[str, Any]:
     return {"content": json.dumps(body), "headers": {"content-type": STRUCTURED}, "role": "core_bank"}
 
 
-def listening() -> io.StringIO:
-    """Whatever is logged from now on, as production writes it."""
-    stream = io.StringIO()
+@contextmanager
+def listening() -> Iterator[io.StringIO]:
+    """Whatever is logged meanwhile, as production writes it."""
+    root, stream = logging.getLogger(), io.StringIO()
+    before, level = list(root.handlers), root.level
     logs.configure("production", stream=stream)
-    return stream
+    yield stream
+    structlog.reset_defaults()
+    root.handlers[:] = before
+    root.setLevel(level)
 
 
 def of_metrics() -> list[Place]:

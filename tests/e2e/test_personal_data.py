@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import logging
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,11 +48,8 @@ EVERYBODY = (OUYANG, WILHELMINA)
 
 @pytest.fixture
 def log_lines() -> Iterator[io.StringIO]:
-    root, before, level = logging.getLogger(), list(logging.getLogger().handlers), logging.getLogger().level
-    yield listening()
-    structlog.reset_defaults()
-    root.handlers[:] = before
-    root.setLevel(level)
+    with listening() as lines:
+        yield lines
 
 
 @pytest.fixture

@@ -2,13 +2,11 @@
 
 import base64
 import io
-import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import structlog
 
 from services.outreach.agencies.documents.domain import BEGINNINGS, MediaType
 from shared.keys import KeyForgottenError
@@ -29,11 +27,8 @@ UNREADABLE = base64.b64encode(WHO).decode()
 
 @pytest.fixture
 def log_lines() -> Iterator[io.StringIO]:
-    root, before, level = logging.getLogger(), list(logging.getLogger().handlers), logging.getLogger().level
-    yield listening()
-    structlog.reset_defaults()
-    root.handlers[:] = before
-    root.setLevel(level)
+    with listening() as lines:
+        yield lines
 
 
 @pytest.fixture
