@@ -5,8 +5,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
+from services.outreach.readings import note_reading
 from services.outreach.sending.letters import KeptLetter, opened
-from services.outreach.sending.store import FOUND, NOTED
+from services.outreach.sending.store import FOUND
 from shared.http.auth import Principal, Role, require
 from shared.http.database import answering
 from shared.http.inputs import DebtorId
@@ -52,5 +53,5 @@ async def _noted(request: Request, debtor_id: str, contact_id: str, actor: str) 
         row = (await connection.execute(FOUND, of)).mappings().first()
         if row is None:
             return None
-        await connection.execute(NOTED, {**of, "actor": actor})
+        await note_reading(connection, actor=actor, what="letter", **of)
         return KeptLetter(**row)

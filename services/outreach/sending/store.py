@@ -49,11 +49,6 @@ KEPT = f"SELECT {_LETTER} FROM letter WHERE debtor_id = $1 AND contact_id = $2"
 KEEP = f"INSERT INTO letter ({_LETTER}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"
 
 FOUND = text(f"SELECT {_LETTER} FROM letter WHERE debtor_id = :debtor_id AND contact_id = :contact_id")
-NOTED = text("""
-    INSERT INTO personal_data_read (read_at, actor, debtor_id, what, contact_id)
-    VALUES (now(), :actor, :debtor_id, 'letter', :contact_id)
-""")
-
 # The first token begins when the last one that was given ends, or now: on the database's clock, one UPDATE at a time.
 # None is given that would begin beyond the horizon: who cannot use it shall not take it from others.
 OPEN = "INSERT INTO pace_bucket VALUES ($1, $2, '-infinity') ON CONFLICT DO NOTHING"

@@ -12,6 +12,7 @@ from services.outreach.agencies.documents.domain import MOST_BYTES, MOST_OF_PLAC
 from services.outreach.agencies.documents.sealing import SealedContent, opened, sealed
 from services.outreach.agencies.documents.store import Place
 from services.outreach.agencies.documents.views import FiledAnswer, FileEvidence, FilePaper
+from services.outreach.readings import note_reading
 from shared.contracts.placements import DocumentKind
 from shared.http.auth import Principal
 from shared.http.commands import CommandDesk
@@ -105,9 +106,9 @@ def _command(
 
 async def download(request: Request, keys: KeyStore, row: Row, by: Principal) -> Response:
     """A document's content; that it is read, and by whom, is on record before. Raises Problem."""
-    noted = {"actor": by.actor, "debtor_id": row.debtor_id, "document_id": row.document_id}
+    read = {"debtor_id": row.debtor_id, "document_id": row.document_id}
     async with answering(), request.app.state.engine.begin() as connection:
-        await connection.execute(store.NOTED, noted)
+        await note_reading(connection, actor=by.actor, what="document", **read)
     kept = SealedContent(row.document_id, row.sha256, row.key_id, after_erasure=False, sealed=row.sealed)
     try:
         content = opened(kept, keys, row.debtor_id, row.placement_id)

@@ -49,11 +49,6 @@ async def keep(connection: AsyncConnection, place: Place, content: SealedContent
     return True
 
 
-NOTED = text("""
-    INSERT INTO personal_data_read (read_at, actor, debtor_id, what, contact_id, document_id)
-    VALUES (now(), :actor, :debtor_id, 'document', '', :document_id)
-""")
-
 # -- of one agency -----------------------------------------------------------------------------------------------------
 
 OWN_PLACE = text("""
