@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from services.outreach.agencies.documents.domain import GRACE, MOST_BYTES, MOST_OF_PLACEMENT, AgencyKind, MediaType
+from services.outreach.agencies.documents.domain import MOST_BYTES, MOST_OF_PLACEMENT, AgencyKind, MediaType
+from services.outreach.agencies.placements.domain.placement import GRACE
 from services.outreach.agencies.register.bodies import NewAgencyBody
 from services.outreach.agencies.register.domain import kept_as
 from shared.contracts.intake import BusinessDateAdvanced, CaseOpened

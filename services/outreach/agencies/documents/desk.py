@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.outreach.agencies.documents import store
-from services.outreach.agencies.documents.domain import is_open
 from services.outreach.agencies.documents.filing import Row, download, file, no_such_document, place_in
 from services.outreach.agencies.documents.views import DOWNLOADED, DocumentId, DocumentView, FiledAnswer, FileEvidence
 from services.outreach.agencies.placements.api import PlacementId
 from services.outreach.agencies.placements.desk import no_such_placement
+from services.outreach.agencies.placements.domain.placement import is_open
 from services.outreach.agencies.tenants.tenancy import PlacementsReader, PlacementsWriter, TenantConnection
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import Commands, IdempotencyKey

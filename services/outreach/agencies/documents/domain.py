@@ -1,14 +1,9 @@
-"""What a document of a placement is, what passes as one, and for how long it may be filed and read. Pure."""
+"""What a document of a placement is, and what passes as one. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
-
-GRACE = timedelta(days=60)
-"""How long after the end documents may still be filed and read. Evidence comes late: an account that shows a payment
-comes with the next month's statement, a letter comes back within weeks. After two months the agency's task is over, and
-what it was entrusted with is not shown to it any more."""
 
 MOST_BYTES = 750_000
 """Of a content: as base64 in JSON it stays within what a request may have before anything parses it."""
@@ -80,8 +75,3 @@ class Document:
 def begins_as(media_type: MediaType, content: bytes) -> bool:
     """Whether a content can be what it is said to be, by its first bytes."""
     return content.startswith(BEGINNINGS[media_type])
-
-
-def is_open(accepted_on: date | None, ended_on: date | None, today: date) -> bool:
-    """Whether documents of a placement may be filed and read: once it was accepted, until some time after its end."""
-    return accepted_on is not None and (ended_on is None or today <= ended_on + GRACE)

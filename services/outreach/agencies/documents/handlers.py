@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from services.outreach.agencies.documents.commands import FileAgencyDocument, FileLenderDocument
-from services.outreach.agencies.documents.domain import Document, is_open
+from services.outreach.agencies.documents.domain import Document
 from services.outreach.agencies.placements.domain.placement import Change, Placement
-from services.outreach.agencies.placements.handlers.keeping import changed, placement_known
+from services.outreach.agencies.placements.handlers.keeping import changed, placement_open
 from services.outreach.agencies.placements.handlers.working import own_contact
 from services.outreach.plans.domain.rows import DebtorPlans
 from services.outreach.plans.handlers.telling import Decision, told
@@ -21,7 +21,7 @@ Filing: TypeAlias = Event[FileAgencyDocument] | Event[FileLenderDocument]
 
 def on_file_by_agency(state: DebtorPlans, event: Event[FileAgencyDocument], now: Moment) -> Decision:
     """Have what an agency files on file, also for some time after its placement has ended. Raises Rejected."""
-    placement, contact_id = _open(state, event.data.placement_id, now, event.actor), event.data.contact_id
+    placement, contact_id = placement_open(state, event.data.placement_id, now, event.actor), event.data.contact_id
     if contact_id:
         own_contact(state, contact_id, event.actor)
     return _filed(state, event.data, replace(_document(placement, event, now), contact_id=contact_id))
@@ -29,22 +29,12 @@ def on_file_by_agency(state: DebtorPlans, event: Event[FileAgencyDocument], now:
 
 def on_file_by_lender(state: DebtorPlans, event: Event[FileLenderDocument], now: Moment) -> Decision:
     """Have what the lender gives an agency on file, and let the agency hear of it. Raises Rejected."""
-    placement = _open(state, event.data.placement_id, now)
+    placement = placement_open(state, event.data.placement_id, now)
     state, facts = _filed(state, event.data, replace(_document(placement, event, now), by_lender=True))
     if not facts:
         return state, facts
     change = replace(changed(placement, Change.DOCUMENT_FILED, now), document_id=event.data.document_id)
     return replace(state, placement_changes=(*state.placement_changes, change)), facts
-
-
-def _open(state: DebtorPlans, placement_id: str, now: Moment, actor: str = "") -> Placement:
-    """A placement that documents may be filed under; with an actor, only that agency's. Raises Rejected."""
-    found = placement_known(state, placement_id, actor)
-    if found.accepted_on is None:
-        raise Rejected("the placement was not accepted", field="placement_id")
-    if not is_open(found.accepted_on, found.ended_on, now.business_date):
-        raise Rejected("the placement has ended too long ago", field="placement_id")
-    return found
 
 
 def _document(placement: Placement, event: Filing, now: Moment) -> Document:

@@ -9,14 +9,13 @@ import pytest
 from services.outreach.agencies.documents.commands import FileAgencyDocument, FileLenderDocument
 from services.outreach.agencies.documents.domain import (
     BEGINNINGS,
-    GRACE,
     AgencyKind,
     LenderKind,
     MediaType,
     begins_as,
-    is_open,
 )
 from services.outreach.agencies.placements.commands import HandBackPlacement
+from services.outreach.agencies.placements.domain.placement import GRACE, is_open
 from services.outreach.plans.store import named
 from shared.contracts import intake, placements
 from shared.contracts.envelope import Event

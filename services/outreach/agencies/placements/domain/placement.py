@@ -29,6 +29,11 @@ class PlacementState(StrEnum):
 WORKED = frozenset({PlacementState.ACCEPTED, PlacementState.RECALL_ASKED, PlacementState.OBJECTED})
 """The states in which the agency holds the case: a recall that is asked for has not taken it yet."""
 
+GRACE = timedelta(days=60)
+"""How long after the end an agency may still add to a placement, and read its documents. Evidence comes late: an
+account that shows a payment comes with the next month's statement, a letter comes back within weeks. After two months
+the agency's task is over, and what it was entrusted with is not shown to it any more."""
+
 
 class PlacementEnd(StrEnum):
     """Why a placement ended, in the words that are told."""
@@ -285,3 +290,8 @@ def end_by_time(placement: Placement, on: date, standing: AgencyStanding | None)
     if asked and placement.objections_until is not None and on > placement.objections_until:
         return PlacementEnd.RECALLED, placement.recall_reason
     return None
+
+
+def is_open(accepted_on: date | None, ended_on: date | None, today: date) -> bool:
+    """Whether an agency may still add to a placement: once it was accepted, until some time after its end."""
+    return accepted_on is not None and (ended_on is None or today <= ended_on + GRACE)

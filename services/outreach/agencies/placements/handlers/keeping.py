@@ -47,6 +47,16 @@ def placement_named(state: DebtorPlans, placement_id: str, actor: str = "") -> P
     return found
 
 
+def placement_open(state: DebtorPlans, placement_id: str, now: Moment, actor: str = "") -> Placement:
+    """A placement that may still be added to, ended or not; with an actor, only that agency's. Raises Rejected."""
+    found = placement_known(state, placement_id, actor)
+    if found.accepted_on is None:
+        raise Rejected("the placement was not accepted", field="placement_id")
+    if not rules.is_open(found.accepted_on, found.ended_on, now.business_date):
+        raise Rejected("the placement has ended too long ago", field="placement_id")
+    return found
+
+
 def in_state(placement: Placement, *states: PlacementState) -> Placement:
     """The placement, where it is in one of these states. Raises Rejected."""
     if placement.state not in states:
