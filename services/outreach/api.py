@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.outreach.agencies import api as agencies
 from services.outreach.agencies.documents import desk as documents
 from services.outreach.agencies.documents.api import add_routes as add_documents
+from services.outreach.agencies.payment_reports import desk as payment_reports
 from services.outreach.agencies.placements.api import add_routes as add_placements
 from services.outreach.agencies.placements.desk import agency_routes
 from services.outreach.asking import Reason, Staff, ask, fact, no_such_debtor
@@ -203,7 +204,12 @@ def routes(signer: Signer, clock: Clock, keys: Callable[[], KeyStore]) -> APIRou
     router.add_api_route("/visits", list_visits, methods=["GET"])
     router.add_api_route("/refused-treatments", list_refused, methods=["GET"])
     whole = APIRouter()
-    of_agencies = (agencies.routes_for_machines(), agency_routes(signer, clock), documents.agency_routes(keys))
+    of_agencies = (
+        agencies.routes_for_machines(),
+        agency_routes(signer, clock),
+        documents.agency_routes(keys),
+        payment_reports.agency_routes(),
+    )
     for each in (router, *of_agencies):
         whole.include_router(each)
     return whole

@@ -16,6 +16,8 @@ from services.outreach.agencies.allocation.handlers.allotting import Rules as Al
 from services.outreach.agencies.allocation.store import read_rules
 from services.outreach.agencies.documents import commands as filing
 from services.outreach.agencies.documents import handlers as documents
+from services.outreach.agencies.payment_reports import commands as reporting
+from services.outreach.agencies.payment_reports import handlers as reported
 from services.outreach.agencies.placements import commands as placing
 from services.outreach.agencies.placements.domain.placement import PlacementDue
 from services.outreach.agencies.placements.domain.placement import Practice as Placing
@@ -100,6 +102,8 @@ COMMANDS: Mapping[str, type] = {
     "record-agency-outcome": placing.RecordAgencyOutcome,
     "file-agency-document": filing.FileAgencyDocument,
     "file-lender-document": filing.FileLenderDocument,
+    "report-payment": reporting.ReportPayment,
+    "withdraw-payment-report": reporting.WithdrawReport,
 }
 
 HEARD = (agencies.TOPIC, intake.TOPIC, intake.PROFILES, segmentation.TOPIC, legal.TOPIC, outreach.ALLOCATIONS)
@@ -230,7 +234,10 @@ def _lane(windows: Mapping[str, Window], house: House) -> ActorKind:
         handlers={
             **dict.fromkeys(OF_CASES, in_turn(cases.on_case, placed.on_case)),
             intake.PaymentPosted: in_turn(
-                cases.on_payment, promises.on_payment, partial(placed.on_payment, house.placing)
+                cases.on_payment,
+                promises.on_payment,
+                partial(placed.on_payment, house.placing),
+                partial(reported.on_payment, house.placing),
             ),
             intake.PaymentReversed: in_turn(cases.on_reversal, promises.on_reversal, placed.on_reversal),
             intake.ProfileChanged: profiles.take,
@@ -277,7 +284,7 @@ def _following(practice: Practice) -> Mapping[type, Handler]:
         OpenChannel: on_open,
         PromiseDue: promises.on_due,
         RaiseMatter: partial(matters.on_raise, practice.deadlines),
-        ResolveMatter: matters.on_resolve,
+        ResolveMatter: in_turn(matters.on_resolve, reported.on_resolved),
         MatterDue: matters.on_due,
     }
 
@@ -300,6 +307,8 @@ def _placed(house: House) -> Mapping[type, Handler]:
         placements.PlacementNotAllotted: allocated.on_not_allotted,
         filing.FileAgencyDocument: documents.on_file_by_agency,
         filing.FileLenderDocument: documents.on_file_by_lender,
+        reporting.ReportPayment: partial(reported.on_report, house.practice, house.placing),
+        reporting.WithdrawReport: reported.on_withdraw,
         PlacementDue: placed.on_due,
     }
 

@@ -109,6 +109,7 @@ class MatterKind(StrEnum):
     DISPUTE = "dispute"
     COMPLAINT = "complaint"
     HARDSHIP = "hardship"
+    REPORTED_PAYMENT = "reported_payment"
 
 
 class PlannedStep(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -103,6 +103,45 @@ class PlacementPaymentReversed(OfPlacement, frozen=True, kw_only=True, gc=False)
     commission_ppm: int
 
 
+class ReceivedBy(StrEnum):
+    """Who has the money of a reported payment, as far as its agency knows."""
+
+    AGENCY = "agency"
+    LENDER = "lender"
+
+
+class ReportEnd(StrEnum):
+    """How a report of a payment ended; staff have decided what was not booked to the last unit."""
+
+    BOOKED = "booked"
+    DECIDED = "decided"
+    WITHDRAWN = "withdrawn"
+
+
+class PlacementPaymentReported(OfPlacement, frozen=True, kw_only=True, gc=False):
+    """An agency says that a debtor has paid: nobody is contacted until the money is accounted for.
+
+    loan_id: empty where the agency does not know for which loan. paid_on: the debtor's civil day.
+    """
+
+    report_id: str
+    loan_id: str
+    amount: MinorUnits
+    currency: CurrencyCode
+    paid_on: date
+    received_by: ReceivedBy
+
+
+class PlacementReportEnded(OfPlacement, frozen=True, kw_only=True, gc=False):
+    """A reported payment holds nothing back any more; loan and payment are what it was booked as, empty otherwise."""
+
+    report_id: str
+    end: ReportEnd
+    loan_id: str
+    payment_id: str
+    reason: str
+
+
 class OfPlacementStep(Fact, frozen=True, kw_only=True, gc=False):
     """A fact about a step of a plan that asks for an agency."""
 
@@ -196,4 +235,6 @@ FACTS: Mapping[str, type[Fact]] = {
     "outreach.placement-paid.v1": PlacementPaid,
     "outreach.placement-payment-reversed.v1": PlacementPaymentReversed,
     "outreach.placement-document-filed.v1": PlacementDocumentFiled,
+    "outreach.placement-payment-reported.v1": PlacementPaymentReported,
+    "outreach.placement-report-ended.v1": PlacementReportEnded,
 }

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Depends
 
 from services.outreach.agencies.access import api as access
 from services.outreach.agencies.allocation import api as allocation
+from services.outreach.agencies.payment_reports import api as payment_reports
 from services.outreach.agencies.register import api as register
 from services.outreach.agencies.tenants import api as tenants
 from shared.http.auth import Role, require
@@ -13,6 +14,7 @@ def add_for_staff(router: APIRouter) -> None:
     """Add the register, and what agencies make of their cases, to the routes of operators and supervisors."""
     register.add_routes(router)
     allocation.add_routes(router)
+    payment_reports.add_routes(router)
 
 
 def routes_for_machines() -> APIRouter:

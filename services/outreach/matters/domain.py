@@ -13,6 +13,7 @@ class MatterKind(StrEnum):
     DISPUTE = "dispute"
     COMPLAINT = "complaint"
     HARDSHIP = "hardship"
+    REPORTED_PAYMENT = "reported_payment"
 
 
 class MatterState(StrEnum):

@@ -30,11 +30,27 @@ def raised(
     """Raise a matter, with a hold; where one of its kind is to be seen to already, that one is enough."""
     if domain.open_of(state.matters.values(), kind, loan_id) is not None:
         return state, ()
+    named = derived_id(cause, f"matter/{kind}")
+    return opened(deadlines, state, kind, now, matter_id=named, by=by, contact_id=contact_id, loan_id=loan_id)
+
+
+def opened(
+    deadlines: Mapping[str, Deadlines],
+    state: DebtorPlans,
+    kind: MatterKind,
+    now: Moment,
+    *,
+    matter_id: str,
+    by: str,
+    contact_id: str = "",
+    loan_id: str = "",
+) -> Decision:
+    """Raise a matter of a name that it has already, with a hold."""
     guard = guard_of(state, "")
     ours = deadlines.get(guard.jurisdiction) or deadlines["*"]
     deadline, opened_on = ours.of[kind], max(ours.day_of(now.instant), now.business_date)
     matter = Matter(
-        matter_id=derived_id(cause, f"matter/{kind}"),
+        matter_id=matter_id,
         kind=kind,
         state=MatterState.OPEN,
         team=deadline.team,
@@ -58,7 +74,7 @@ def _hold(matter: Matter, now: Moment) -> Hold:
     return Hold(
         hold_id=matter.hold_id,
         source=HoldSource.MATTER,
-        reason=f"{matter.kind} to be seen to",
+        reason=f"{matter.kind.replace('_', ' ')} to be seen to",
         placed_by=matter.opened_by,
         placed_at=now.instant,
         placed_on=now.business_date,
@@ -96,7 +112,12 @@ def on_resolve(state: DebtorPlans, event: Event[ResolveMatter], now: Moment) -> 
         raise Rejected("no such matter of this debtor", field="matter_id")
     if matter.settled:
         raise Rejected("the matter was resolved already", field="matter_id")
-    matter = domain.resolved(matter, event.data.reason, event.actor, now.business_date, now.instant)
+    return closed(state, matter, event.data.reason, event.actor, now)
+
+
+def closed(state: DebtorPlans, matter: Matter, reason: str, by: str, now: Moment) -> Decision:
+    """End a matter that was seen to, and its hold."""
+    matter = domain.resolved(matter, reason, by, now.business_date, now.instant)
     due = {key: row for key, row in state.matter_due.items() if key != matter.matter_id}
     state = replace(_with(state, matter), matter_due=due)
     payload = outreach.MatterResolved(
@@ -105,7 +126,7 @@ def on_resolve(state: DebtorPlans, event: Event[ResolveMatter], now: Moment) -> 
         reason=matter.resolution,
         late=matter.late,
     )
-    state, facts = lift_our_own(state, state.holds[matter.hold_id], event.data.reason, event.actor, now)
+    state, facts = lift_our_own(state, state.holds[matter.hold_id], reason, by, now)
     return state, (told(state, payload), *facts)
 
 

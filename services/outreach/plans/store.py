@@ -10,6 +10,9 @@ from sqlalchemy import text
 
 from services.outreach.agencies.documents.commands import FileAgencyDocument, FileLenderDocument
 from services.outreach.agencies.documents.domain import Document
+from services.outreach.agencies.payment_reports.commands import ReportPayment, WithdrawReport
+from services.outreach.agencies.payment_reports.domain import PaymentReport
+from services.outreach.agencies.payment_reports.store import report_id_of
 from services.outreach.agencies.placements.commands import RecordAgencyOutcome
 from services.outreach.agencies.placements.domain.credit import AgencyCredit, PlacementPayment
 from services.outreach.agencies.placements.domain.placement import (
@@ -91,6 +94,15 @@ def _paid_named(event: Event[Any]) -> Named:
     return (("placement_payments", (event.data.loan_id, event.data.payment_id)),)
 
 
+def _receipt_named(event: Event[Any]) -> Named:
+    placement_id = event.data.placement_id
+    return (("placements", placement_id), ("payment_reports", report_id_of(placement_id, event.data.receipt)))
+
+
+def _report_named(event: Event[Any]) -> Named:
+    return (("placements", event.data.placement_id), ("payment_reports", event.data.report_id))
+
+
 def _matter_named(event: Event[Any]) -> Named:
     return (("matters", event.data.matter_id),)
 
@@ -113,6 +125,8 @@ _NAMED: Mapping[type, Callable[[Event[Any]], Named]] = {
     RecordAgencyOutcome: _said_named,
     FileAgencyDocument: _evidence_named,
     FileLenderDocument: _paper_named,
+    ReportPayment: _receipt_named,
+    WithdrawReport: _report_named,
     intake.PaymentPosted: _paid_named,
     intake.PaymentReversed: _paid_named,
     ResolveMatter: _matter_named,
@@ -164,6 +178,7 @@ LAYOUT = Layout(
         "placement_documents": Table(
             "placement_document", Document, key=("document_id",), settled="settled", walled=True
         ),
+        "payment_reports": Table("payment_report", PaymentReport, key=("report_id",), settled="settled", walled=True),
         "placement_changes": Table("placement_change", PlacementChange, use="journal", walled=True),
         "agency_credits": Table("agency_credit", AgencyCredit, use="journal", walled=True),
         "work_items": Table("work_item", WorkItem, key=("plan_number", "step_number"), settled="settled"),

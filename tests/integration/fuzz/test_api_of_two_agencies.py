@@ -21,7 +21,7 @@ FEW = 4
 
 HOLDS = {
     "agency", "agency_key", "agency_api_key", "placement", "placement_change", "agency_credit", "contact",
-    "webhook_endpoint", "webhook_delivery", "webhook_due", "command",
+    "webhook_endpoint", "webhook_delivery", "webhook_due", "payment_report", "command",
 }  # fmt: skip
 """Where an agency has something, at least."""
 
@@ -29,6 +29,7 @@ ANSWERED = {
     "GET /v1/agency", "GET /v1/agency/placements", "GET /v1/agency/placements/changes",
     "GET /v1/agency/placements/{placement_id}", "GET /v1/agency/statements/{month}", "GET /v1/agency/webhooks",
     "GET /v1/agency/webhooks/deliveries", "POST /v1/agency/permits/check",
+    "GET /v1/agency/placements/{placement_id}/payments",
 }  # fmt: skip
 """Of these an agency must have got its own, or nothing is known of what it does not get."""
 

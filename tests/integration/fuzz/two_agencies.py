@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import chain
 from typing import Any
 
 import asyncpg
@@ -40,11 +41,13 @@ class Estate:
     permits: list[str] = field(default_factory=list)
     deliveries: list[str] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
+    reports: list[str] = field(default_factory=list)
 
     @property
     def marks(self) -> list[str]:
         """None of these is ever to be told to anybody else; its name stands in all that is said of it."""
-        return [self.agency, *self.debtors, *self.placements, *self.contacts, *self.deliveries, *self.prefixes]
+        ids = (self.debtors, self.placements, self.contacts, self.deliveries, self.prefixes, self.reports)
+        return [self.agency, *chain.from_iterable(ids)]
 
 
 def ids_of(estates: Sequence[Estate]) -> Mapping[str, list[str]]:
@@ -53,6 +56,7 @@ def ids_of(estates: Sequence[Estate]) -> Mapping[str, list[str]]:
         "path.placement_id": [each for estate in estates for each in estate.placements],
         "path.contact_id": [each for estate in estates for each in estate.contacts],
         "path.delivery_id": [each for estate in estates for each in estate.deliveries],
+        "path.report_id": [each for estate in estates for each in estate.reports],
         "path.debtor_id": [each for estate in estates for each in estate.debtors],
         "path.agency_id": [estate.agency for estate in estates],
         "path.month": [f"{MONDAY:%Y-%m}"],
@@ -124,9 +128,17 @@ class House:
             estate.contacts.append(granted.json()["contact_id"])
             estate.permits.append(granted.json()["permit"])
         await paid(self.office, f"{name}-payment", 10_003, 2, debtor_id=worked)
+        estate.reports.append(await self._report(estate.placements[0], name))
         asked = {"reason": f"{name} is too slow", "objections_until": "2026-03-06"}
         recall = f"/v1/debtors/{wanted}/placements/{estate.placements[1]}/recall"
         assert (await self.office.post(recall, asked, role="supervisor")).status_code == 200
+
+    async def _report(self, placement_id: str, name: str) -> str:
+        """A payment that the agency says it has, and that nobody has booked."""
+        said = {"receipt": f"{name}-receipt", "amount": 77, "currency": "CNY", "paid_on": "2026-03-01"}
+        answer = await self.office.post(own(placement_id, "payments"), {**said, "received_by": "agency"}, role=name)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["report_id"])
 
     async def _tell(self, estate: Estate) -> None:
         """One delivery that was cancelled, and one that waits."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,8 @@ import pytest
 import uvicorn
 
 from services.outreach.agencies.documents.domain import MOST_BYTES, MOST_OF_PLACEMENT, AgencyKind, MediaType
+from services.outreach.agencies.payment_reports.domain import ReceivedBy, ReportState
+from services.outreach.agencies.payment_reports.views import ReportPayment
 from services.outreach.agencies.placements.domain.placement import GRACE
 from services.outreach.agencies.register.bodies import NewAgencyBody
 from services.outreach.agencies.register.domain import kept_as
@@ -60,14 +62,14 @@ async def ran(example: str, before: dict[str, Any] | None = None) -> dict[str, A
 
 
 def test_every_example_is_looked_at() -> None:
-    assert len(of("json")) + len(of("python")) == len(re.findall(r"^```\w", GUIDE, re.MULTILINE)) == 4
+    assert len(of("json")) + len(of("python")) == len(re.findall(r"^```\w", GUIDE, re.MULTILINE)) == 5
 
 
 async def test_the_examples_in_their_order_lead_to_the_agencys_own_standing(
     database_of: DatabaseOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    [body], (making, asking, _) = of("json"), of("python")
+    [body], (making, asking, *_) = of("json"), of("python")
     async with bureau_on(database_of("outreach")) as bureau, listening(bureau) as url:
         bureau.clock.set(datetime.now(UTC))
         bureau.machines.audience = f"{url}/v1/oauth/token"
@@ -97,16 +99,25 @@ async def with_a_case(dsn: str, bureau: Bureau) -> AsyncIterator[tuple[Actor, st
         yield lane, (await answered(lane, offering)).json()["placement_id"]
 
 
+async def served(lane: Actor, asking: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """What an example leaves behind whose commands the lanes apply meanwhile."""
+    working = asyncio.ensure_future(asking)
+    while not working.done():
+        await lane.commands()
+        await asyncio.wait([working], timeout=0.03)
+    return working.result()
+
+
 def keyed(token: str, key: str) -> dict[str, str]:
     return {**bearer(token), "Idempotency-Key": key}
 
 
-async def test_the_example_of_documents_files_one_and_reads_all(
+async def test_the_examples_of_documents_and_payments_do_what_they_say(
     database_of: DatabaseOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "receipt.pdf").write_bytes(PDF)
-    [body], (making, asking, filing), dsn = of("json"), of("python"), database_of("outreach")
+    [body], (making, asking, filing, reporting), dsn = of("json"), of("python"), database_of("outreach")
     async with bureau_on(dsn) as bureau, listening(bureau) as url, with_a_case(dsn, bureau) as (lane, placement_id):
         bureau.clock.set(datetime.now(UTC))
         bureau.machines.audience = f"{url}/v1/oauth/token"
@@ -118,20 +129,27 @@ async def test_the_example_of_documents_files_one_and_reads_all(
         accepting = bureau.http.post(own(placement_id, "accept"), headers=keyed(token, "accept"))
         assert (await answered(lane, accepting)).status_code == 200
         capsys.readouterr()
-        working = asyncio.ensure_future(ran(filing.replace(LENDER, url), before))
-        while not working.done():
-            await lane.commands()
-            await asyncio.wait([working], timeout=0.03)
-    assert working.result()["content"] == PDF
-    assert f"proof_of_payment of ours {len(PDF)}" in capsys.readouterr().out
+        filed = await served(lane, ran(filing.replace(LENDER, url), before))
+        assert filed["content"] == PDF
+        assert f"proof_of_payment of ours {len(PDF)}" in capsys.readouterr().out
+        lane.now = datetime.now(UTC)  # by the lender's clock today has come
+        await served(lane, ran(reporting, filed))
+    assert "2026-000417 50000 CNY is waiting" in capsys.readouterr().out
 
 
 def test_the_guide_names_every_kind_and_figure() -> None:
-    section = GUIDE.partition("## Documents")[2]
+    section = GUIDE.partition("## Documents")[2].partition("\n## ")[0]
     assert set(re.findall(r"`([a-z_]+)`", section)) >= set(AgencyKind)
     assert set(re.findall(r"`([a-z]+/[a-z]+)`", section)) == set(MediaType)
     for figure in (f"{MOST_BYTES:,}".replace(",", " "), f"{MOST_OF_PLACEMENT} contents", f"{GRACE.days} days"):
         assert figure in " ".join(section.split())
+
+
+def test_the_guide_says_all_that_a_report_of_a_payment_says() -> None:
+    section = GUIDE.partition("## A payment that you have")[2]
+    assert set(re.findall(r'^ {4}"([a-z_]+)":', section, re.MULTILINE)) == set(ReportPayment.model_fields)
+    assert set(re.findall(r"`([a-z_]+)`", section)) >= {*ReceivedBy, *ReportState} - {ReportState.WITHDRAWN}
+    assert f"{GRACE.days} days" in section
 
 
 def test_the_agency_of_the_guide_shows_every_field() -> None:

@@ -27,6 +27,7 @@ OF_THEIR_WORK = (
     "placement_change",
     "placement_document",
     "placement_document_content",
+    "payment_report",
     "agency_credit",
     "webhook_endpoint",
     "webhook_delivery",

@@ -88,6 +88,7 @@ class ChangeView(_View):
     amount: int
     currency: str
     document_id: str = Field(description="Of what the lender has filed for the agency; empty for every other change.")
+    report_id: str = Field(description="Of the agency's own report of a payment; empty for every other change.")
 
 
 class Changes(BaseModel):

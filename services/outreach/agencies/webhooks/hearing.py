@@ -18,6 +18,7 @@ SENT = frozenset(
         placements.PlacementPaid,
         placements.PlacementPaymentReversed,
         placements.PlacementDocumentFiled,
+        placements.PlacementReportEnded,
     }
 )
 """Of which facts an agency is told."""
@@ -56,8 +57,9 @@ def decode(record: Record) -> Event[Any] | None:
 
 
 def _is_its_own(fact: placements.OfPlacement) -> bool:
-    """What an agency has filed itself is no news to it."""
-    return isinstance(fact, placements.PlacementDocumentFiled) and not fact.by_lender
+    """What an agency has filed or taken back itself is no news to it."""
+    filed = isinstance(fact, placements.PlacementDocumentFiled) and not fact.by_lender
+    return filed or (isinstance(fact, placements.PlacementReportEnded) and fact.end is placements.ReportEnd.WITHDRAWN)
 
 
 def _payload(event: Event[Any]) -> str:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from services.outreach.agencies.documents.domain import Document
+from services.outreach.agencies.payment_reports.domain import PaymentReport
 from services.outreach.agencies.placements.domain.credit import AgencyCredit, PlacementPayment
 from services.outreach.agencies.placements.domain.placement import (
     OwedLoan,
@@ -279,6 +280,7 @@ class DebtorPlans:
     placement_payments: Mapping[tuple[str, str], PlacementPayment]
     tried_agencies: Mapping[str, TriedAgency]
     placement_documents: Mapping[str, Document]
+    payment_reports: Mapping[str, PaymentReport]
     placement_changes: tuple[PlacementChange, ...] = ()
     agency_credits: tuple[AgencyCredit, ...] = ()
     exposures: tuple[Exposure, ...] = ()

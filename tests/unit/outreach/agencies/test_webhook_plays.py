@@ -87,6 +87,14 @@ def test_of_documents_it_is_told_what_it_was_given(*, by_lender: bool) -> None:
     assert (decode(record_of(event_of(filed))) is not None) is by_lender
 
 
+@pytest.mark.parametrize("end", placements.ReportEnd)
+def test_of_reported_payments_it_is_told_what_others_made_of_them(end: placements.ReportEnd) -> None:
+    fact = placements.PlacementReportEnded(
+        placement_id="p-1", agency_id=AGENCY, report_id="r-1", end=end, loan_id="", payment_id="", reason="seen to"
+    )
+    assert (decode(record_of(event_of(fact))) is None) is (end is placements.ReportEnd.WITHDRAWN)
+
+
 def test_nothing_is_kept_for_an_agency_without_a_webhook() -> None:
     desk = Desk()
     desk.hear(ended())

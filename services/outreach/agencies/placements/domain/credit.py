@@ -8,7 +8,10 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class PlacementPayment:
-    """A payment that has counted for an agency, once. settled: always, so that only news of it loads it."""
+    """A payment that has counted for an agency, once. posted_on: the debtor's civil day on which it was booked.
+
+    report_id: of the agency's own report of it. settled: no report can be of it any more, so only news of it loads it.
+    """
 
     loan_id: str
     payment_id: str
@@ -19,7 +22,9 @@ class PlacementPayment:
     currency: str
     commission_ppm: int
     reversed: bool = False
-    settled: bool = True
+    posted_on: date | None = None
+    report_id: str = ""
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

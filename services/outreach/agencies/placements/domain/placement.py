@@ -69,6 +69,7 @@ class Change(StrEnum):
     PAID = "paid"
     PAYMENT_REVERSED = "payment_reversed"
     DOCUMENT_FILED = "document_filed"
+    REPORT_ENDED = "report_ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ class TriedAgency:
 class PlacementChange:
     """One thing that happened to a placement, for an agency that asks what is new. `amount` is of a payment.
 
-    document_id: what the lender has filed for the agency.
+    document_id: what the lender has filed for the agency. report_id: of the agency's own report of a payment.
     """
 
     agency_id: str
@@ -197,6 +198,7 @@ class PlacementChange:
     amount: int = 0
     currency: str = ""
     document_id: str = ""
+    report_id: str = ""
 
 
 def live(placements: Iterable[Placement]) -> Placement | None:

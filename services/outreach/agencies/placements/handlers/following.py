@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from services.outreach.agencies.placements.domain import placement as rules
@@ -76,8 +77,8 @@ def _counted(practice: Practice, state: DebtorPlans, paid: intake.PaymentPosted,
     booked_on = practice.day_of(guard_of(state, "").jurisdiction, paid.posted_at)
     if placement.counts_from is None or booked_on < placement.counts_from:
         return state, ()
-    payment = _payment_of(placement, paid)
-    state = _credited(state, payment, Change.PAID, now)
+    payment = _payment_of(placement, paid, booked_on)
+    state = _credited(_without_old(state, now), payment, Change.PAID, now)
     payload = placements.PlacementPaid(
         placement_id=placement.placement_id,
         agency_id=placement.agency_id,
@@ -91,7 +92,18 @@ def _counted(practice: Practice, state: DebtorPlans, paid: intake.PaymentPosted,
     return state, (told(state, payload),)
 
 
-def _payment_of(placement: Placement, paid: intake.PaymentPosted) -> PlacementPayment:
+def _without_old(state: DebtorPlans, now: Moment) -> DebtorPlans:
+    """Load what was booked too long ago to be reported yet only where something names it."""
+    oldest = now.business_date - rules.GRACE
+    old = {
+        key: replace(each, settled=True)
+        for key, each in state.placement_payments.items()
+        if not each.settled and each.posted_on is not None and each.posted_on < oldest
+    }
+    return replace(state, placement_payments={**state.placement_payments, **old}) if old else state
+
+
+def _payment_of(placement: Placement, paid: intake.PaymentPosted, booked_on: date) -> PlacementPayment:
     return PlacementPayment(
         loan_id=paid.loan_id,
         payment_id=paid.payment_id,
@@ -101,6 +113,7 @@ def _payment_of(placement: Placement, paid: intake.PaymentPosted) -> PlacementPa
         amount=paid.amount,
         currency=paid.currency,
         commission_ppm=placement.commission_ppm,
+        posted_on=booked_on,
     )
 
 
@@ -115,7 +128,7 @@ def _taken_back(state: DebtorPlans, reversal: intake.PaymentReversed, now: Momen
     known = state.placement_payments.get((reversal.loan_id, reversal.payment_id))
     if known is None or known.reversed:
         return state, ()
-    state = _credited(state, replace(known, reversed=True), Change.PAYMENT_REVERSED, now)
+    state = _credited(state, replace(known, reversed=True, settled=True), Change.PAYMENT_REVERSED, now)
     payload = placements.PlacementPaymentReversed(
         placement_id=known.placement_id,
         agency_id=known.agency_id,
