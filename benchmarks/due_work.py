@@ -25,6 +25,7 @@ from benchmarks.results import Results, plain
 from benchmarks.servers import servers
 from benchmarks.tables import table
 from services.outreach.contacts.adapters.sandbox_log import PostgresGatewayLog
+from services.outreach.plans.domain.rows import UNENDED
 from shared.settings import SANDBOX
 
 MORNINGS: Final = tuple(EVENING + timedelta(days=days, hours=12, minutes=30) for days in (1, 4))
@@ -58,10 +59,17 @@ _WHY = """
 SELECT state || ': ' || reason, count(*) FROM plan_step JOIN benchmark_due USING (debtor_id, plan_number, step_number)
 GROUP BY 1 ORDER BY 2 DESC LIMIT 5
 """
-_STATES = """
-SELECT state, count(*) FROM plan_step JOIN benchmark_due USING (debtor_id, plan_number, step_number) GROUP BY state
+# Who asks for another time on the phone is not sent the letter of the same morning either: it is due at that time.
+_PUT_OFF = "state = 'scheduled' AND s.reason = 'another time was asked for' AND s.due_at > b.due_at"
+_STATES = f"""
+SELECT CASE WHEN {_PUT_OFF} THEN 'put off as asked' ELSE state END, count(*)
+FROM plan_step s JOIN benchmark_due b USING (debtor_id, plan_number, step_number) GROUP BY 1
 """
+_UNENDED = ", ".join(f"'{state.value}'" for state in sorted(UNENDED))
 _WRONG = {
+    "steps that neither ended nor were put off as asked": f"""
+        SELECT count(*) FROM plan_step s JOIN benchmark_due b USING (debtor_id, plan_number, step_number)
+        WHERE state IN ({_UNENDED}) AND NOT ({_PUT_OFF})""",
     "steps ended twice": """
         SELECT count(*) FROM (SELECT FROM history WHERE type = 'outreach.step-ended.v1'
         GROUP BY debtor_id, data->'plan_number', data->'step_number' HAVING count(*) > 1) AS twice""",
