@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from benchmarks import end_to_end
+from benchmarks import due_to_sent, end_to_end
 from benchmarks.installation import A_MOMENT, Installation, NotDoneError, installed
 from benchmarks.loans import EVENING
 from benchmarks.machine import Cost
@@ -30,6 +30,10 @@ from shared.settings import SANDBOX
 
 MORNINGS: Final = tuple(EVENING + timedelta(days=days, hours=12, minutes=30) for days in (1, 4))
 """Half past eight, so that there is time enough before anybody's evening."""
+
+STEADY: Final = EVENING + timedelta(days=7, hours=13)
+HALF: Final = 0.5
+"""Of the rate of the first morning."""
 
 LOOK_EVERY: Final = 0.5
 REST: Final = 9.0
@@ -60,9 +64,10 @@ SELECT state || ': ' || reason, count(*) FROM plan_step JOIN benchmark_due USING
 GROUP BY 1 ORDER BY 2 DESC LIMIT 5
 """
 # Who asks for another time on the phone is not sent the letter of the same morning either: it is due at that time.
+PUT_OFF: Final = "put off as asked"
 _PUT_OFF = "state = 'scheduled' AND s.reason = 'another time was asked for' AND s.due_at > b.due_at"
 _STATES = f"""
-SELECT CASE WHEN {_PUT_OFF} THEN 'put off as asked' ELSE state END, count(*)
+SELECT CASE WHEN {_PUT_OFF} THEN '{PUT_OFF}' ELSE state END, count(*)
 FROM plan_step s JOIN benchmark_due b USING (debtor_id, plan_number, step_number) GROUP BY 1
 """
 _UNENDED = ", ".join(f"'{state.value}'" for state in sorted(UNENDED))
@@ -138,7 +143,9 @@ async def run(plan: Plan, results: Results) -> None:
         first = await _morning(installation, "all due at once", MORNINGS[0])
         async with _old_snapshot(running.postgres.dsn("outreach")):
             later = await _morning(installation, "with an old snapshot open", MORNINGS[1])
-    results.sections["due_work"] = [plain(first), plain(later)]
+        results.sections["due_work"] = [plain(first), plain(later)]
+        way = await due_to_sent.measured(installation, STEADY, HALF * first.per_second, plan.latency_seconds)
+        results.sections["due_to_sent"] = [way]
 
 
 @asynccontextmanager
@@ -207,8 +214,9 @@ async def _check(installation: Installation) -> None:
 
 
 def shown(results: Results) -> str:
-    """One line a morning."""
-    return table("Mornings on which all are due", [_line(row) for row in results.sections.get("due_work", [])])
+    """One line a morning, and how long it takes from due to sent when not everybody is due at once."""
+    mornings = table("Mornings on which all are due", [_line(row) for row in results.sections.get("due_work", [])])
+    return mornings + table("Latency of due contacts", results.sections.get("due_to_sent", []))
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:

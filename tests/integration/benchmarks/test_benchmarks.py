@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.__main__ import measure
 from benchmarks.against_floor import FLOOR, OURS
+from benchmarks.due_work import PUT_OFF
 from benchmarks.end_to_end import NIGHTS
 from benchmarks.plan import TINY
 from benchmarks.results import Results
@@ -41,12 +42,15 @@ async def test_nights_and_their_floor() -> None:
 
 
 async def test_everybody_who_is_due_is_seen_to_once_and_at_the_providers_pace() -> None:
-    mornings = (await measured("due-work")).sections["due_work"]
+    sections = (await measured("due-work")).sections
+    mornings, [steady] = sections["due_work"], sections["due_to_sent"]
     assert len(mornings) == 2
     for each in mornings:
         assert each["due"] == sum(each["states"].values()) > 0
-        assert each["states"].keys() <= {"dispatched", "scheduled", "denied", "failed", "cancelled", "not_dispatched"}
+        assert each["states"].keys() <= {"dispatched", "denied", "failed", "cancelled", "not_dispatched", PUT_OFF}
         assert 0 < each["most_in_a_second"] <= len(CHANNELS) * each["pace"]
+    assert steady["measured"] > 0
+    assert 0 < steady["p50 ms"] <= steady["p99 ms"] <= steady["p99.9 ms"]
 
 
 async def test_the_one_job_is_done_rightly_also_by_a_process_that_is_killed() -> None:
