@@ -190,7 +190,7 @@ async def dead(dsn: str) -> float:
     await watch.look()
     await watch.close()
     [family] = DEAD_DELIVERIES.collect()
-    return float(family.samples[0].value)
+    return next(float(each.value) for each in family.samples if each.labels == {"service": "outreach"})
 
 
 async def rows(dsn: str, sql: str) -> list[Any]:
