@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared.environment import SettingsError
+from shared.frozen import replace
 from shared.postgres import databases, migrate
 from shared.postgres.server import PostgresServer
 from shared.service import Service

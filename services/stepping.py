@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from shared.assembly import topics_of, workers_of
 from shared.clock import VirtualClock
 from shared.contracts import core_banking
 from shared.embedded.kafka_server import KafkaServer
+from shared.frozen import replace
 from shared.messaging.broker import Broker, Lane, Outgoing, Writer
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.embedded_log import EmbeddedLog

@@ -5,7 +5,6 @@ point = contact_of(held, contact_id)                       # all that a decision
 number = open_contact(held, keys, debtor_id, contact_id)   # just before something is sent, and kept nowhere
 """
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from shared.contracts.envelope import Event, Moment, Told
 from shared.contracts.intake import ProfileChanged, ProfileErased, SealedContact, SealedProfile
+from shared.frozen import replace
 from shared.keys import KeyForgottenError, KeyStore
 
 TABLE: Final = "profile"
@@ -56,7 +56,7 @@ def _newer(state: StateT, event: Event[Any], version: int, sealed: SealedProfile
     if held is not None and held.version >= version:
         return state
     profile = HeldProfile(event.lender_id, version, event.recorded_at, sealed)
-    changed: StateT = dataclasses.replace(state, profile=profile)
+    changed: StateT = replace(state, profile=profile)
     return changed
 
 

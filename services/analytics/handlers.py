@@ -5,7 +5,6 @@ order, so that a rebuild from them gives the same numbers.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any, TypeAlias
@@ -26,6 +25,7 @@ from services.analytics.domain.rolls import bucket_of, month_of, place
 from services.analytics.domain.rows import Case, Cash, Count, DebtorRecord, KeptFact, Loan, Plan, Roll, Step
 from shared.contracts import intake, legal, outreach, placements, segmentation
 from shared.contracts.envelope import Event, Fact, Moment, Told
+from shared.frozen import replace
 
 Decision: TypeAlias = tuple[DebtorRecord, Sequence[Told]]
 

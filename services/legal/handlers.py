@@ -5,7 +5,7 @@ debtor's file, and is screened when the case is known as outreach knew it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from shared.contracts.intake import CaseStatus, CaseSummary, OfCase, PaymentPost
 from shared.contracts.legal import HoldPlaced, HoldReleased, MatterClosed, MatterOpened, ReferralDeclined
 from shared.contracts.outreach import LegalReferred
 from shared.contracts.segmentation import Explanation
+from shared.frozen import replace
 
 Decision: TypeAlias = tuple[DebtorFile, Sequence[Told]]
 

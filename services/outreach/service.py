@@ -1,7 +1,7 @@
 """The declaration of outreach: what it hears and tells, and which function decides each."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,7 @@ from shared import profiles
 from shared.clock import SystemClock
 from shared.contracts import agencies, intake, legal, outreach, placements, quarantine, segmentation
 from shared.contracts.envelope import Event
+from shared.frozen import replace
 from shared.service import ActorKind, Errand, Handler, Reach, Service, Watch
 from shared.settings import SANDBOX, Settings, SettingsError
 

@@ -12,6 +12,8 @@ from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
+from shared.frozen import quick
+
 MinorUnits = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
 """An amount in the smallest unit of its currency; 10^15 is far above any loan and far below 64 bits."""
 
@@ -55,6 +57,7 @@ class Event(msgspec.Struct, Generic[FactT], frozen=True, kw_only=True, gc=False)
     data: FactT
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Told:
     """A payload that a handler wants told; what is left empty is taken from the event that caused it.
@@ -71,6 +74,7 @@ class Told:
     cause: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When something is applied: the instant (UTC), and the lender's business date as this lane knows it.

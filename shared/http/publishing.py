@@ -4,13 +4,13 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import count
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from shared.contracts import core_banking
+from shared.frozen import replace
 from shared.http.problems import unavailable
 from shared.http.tracing import current_trace
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, Outgoing, Writer

@@ -4,7 +4,6 @@ An event that cannot be applied leaves its owner's state as it was (but for the 
 taken out) and is handed back as `Rejected`, whatever its handler raised.
 """
 
-import dataclasses
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from shared.contracts.envelope import Event, Fact, Moment
+from shared.frozen import replace
 from shared.messaging.inputs import Input
 from shared.messaging.layout import State
 from shared.messaging.store import DueRow, Effects, Parked, Standing
@@ -157,7 +157,7 @@ class Applying:
 
     def _with_rows(self, state: State, name: str, rows: Mapping[Any, Any]) -> State:
         content = rows if self.kind.layout.tables[name].key else rows.get(None)
-        return dataclasses.replace(state, **{name: content})
+        return replace(state, **{name: content})
 
     # -- clocks and directives -----------------------------------------------------------------------------------
 

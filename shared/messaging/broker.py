@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from shared.frozen import quick
+
 
 class Lane(NamedTuple):
     """One partition of one topic."""
@@ -21,6 +23,7 @@ class Lane(NamedTuple):
 Headers = tuple[tuple[str, bytes], ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A record to append."""
@@ -30,6 +33,7 @@ class Outgoing:
     headers: Headers = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Record:
     """A record as read back. `offset` is dense within its lane but for what retention or the broker removed."""

@@ -1,9 +1,9 @@
 """Which adapter answers for a broker's address."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
+from shared.frozen import replace
 from shared.messaging.broker import Broker
 from shared.messaging.embedded_log import EmbeddedLog, utc_now
 from shared.messaging.kafka import KafkaBroker

@@ -1,6 +1,5 @@
 """What a turn applies, one by one: a record, an answer, a due row, a command, or a letter that is tried again."""
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ import msgspec
 
 from shared.contracts.envelope import Event, derived_id
 from shared.contracts.reading import LONGEST_NAME, UnreadableError, parsed
+from shared.frozen import quick, replace
 from shared.messaging.broker import Record
 from shared.messaging.frames import unpack_due, unpack_record
 from shared.messaging.layout import Layout
@@ -19,6 +19,7 @@ from shared.service import ActorKind, Rejected, TryLater
 DUE_TOPIC = "due"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Input:
     """One thing to apply for one actor; exactly one of `event` and `refused` is set."""
@@ -116,7 +117,7 @@ def from_letter(kind: ActorKind, letter: Letter, raw: bytes, now: datetime) -> I
         if tried is None:
             return None
         item = tried
-    return dataclasses.replace(item, letter=letter)
+    return replace(item, letter=letter)
 
 
 def due_content(due: DueRow) -> dict[str, Any]:

@@ -12,7 +12,7 @@ the first (the owner's id) is the content of one table, whose rows are frozen da
     })
 
 Every table has the columns `shard smallint` and `owner` (named `Layout.owner`), then one column per field of the row.
-Handlers never mutate: they return a new state, made with `dataclasses.replace` and new dicts.
+Handlers never mutate: they return a new state, made with `shared.frozen.replace` and new dicts.
 """
 
 import dataclasses
@@ -22,6 +22,7 @@ from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 from shared.contracts.envelope import Event
+from shared.frozen import quick
 
 Row: TypeAlias = Any
 State: TypeAlias = Any
@@ -61,7 +62,8 @@ class Table:
     """A row's key below its owner: None, one value, or a tuple."""
 
     def __post_init__(self) -> None:
-        """Take the columns from the row's fields."""
+        """Take the columns from the row's fields, and let rows be made quickly."""
+        quick(self.row)
         object.__setattr__(self, "columns", tuple(f.name for f in dataclasses.fields(self.row)))
         object.__setattr__(self, "key_of", attrgetter(*self.key) if self.key else lambda _row: None)
 
@@ -75,6 +77,10 @@ class Layout:
     owner: str = "debtor_id"
     named: Callable[[Event[Any]], Named] = nothing_named
     shared: bool = False
+
+    def __post_init__(self) -> None:
+        """Let states be made quickly."""
+        quick(self.state)
 
     def empty(self, owner: str) -> State:
         """The state of an owner of whom nothing is known."""

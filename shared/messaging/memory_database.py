@@ -1,11 +1,12 @@
 """What the store in memory has committed: all that would survive a crash."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from shared.clock import SystemClock
+from shared.frozen import replace
 from shared.messaging.layout import Key, Row
 from shared.messaging.store import (
     Command,

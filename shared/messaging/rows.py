@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from shared.frozen import replace
 from shared.messaging.layout import Key, Layout, Row, Table
 from shared.messaging.store import Change, UnsavableError
 
@@ -180,7 +181,7 @@ def tally(table: Table, inserts: Sequence[tuple[int, str, Row]]) -> dict[tuple[i
         firsts.setdefault(place, row)
         sums[place] += amount_of(row)
     return {
-        place: row if amount_of(row) == total else dataclasses.replace(row, **{table.amount: total})
+        place: row if amount_of(row) == total else replace(row, **{table.amount: total})
         for (place, row), total in zip(firsts.items(), sums.values(), strict=True)
         if total
     }

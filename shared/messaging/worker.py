@@ -7,12 +7,12 @@ standings, and the truth is read again from the store. Who holds what is decided
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from shared.clock import Clock
+from shared.frozen import replace
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, OffsetGoneError, Record
 from shared.messaging.control import ReemitRequest, control_lane, control_topic, reemit_record, reemit_request
 from shared.messaging.errands import Errands, calls_of

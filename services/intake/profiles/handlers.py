@@ -1,7 +1,6 @@
 """The newest profile of a debtor in, the same profile told to those who contact people; and its end."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from services.intake.profiles.commands import EraseProfile
@@ -10,6 +9,7 @@ from shared.contracts import catalogue
 from shared.contracts.envelope import Event, Moment, Told
 from shared.contracts.ingress import ProfileReceived
 from shared.contracts.intake import ProfileChanged, ProfileErased, SealedProfile
+from shared.frozen import replace
 from shared.messaging.broker import Record
 from shared.profiles import HeldProfile
 from shared.service import Decision, decode_fact

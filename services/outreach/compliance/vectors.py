@@ -8,7 +8,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -22,6 +22,7 @@ from services.outreach.compliance.domain.pack import Pack
 from services.outreach.compliance.domain.words import Channel, Direction, Force, Mode, Outcome, Party
 from services.outreach.compliance.domain.zones import second_of, zone_named
 from services.outreach.compliance.store import read_claims, read_figures, shipped
+from shared.frozen import replace
 
 WordT = TypeVar("WordT", bound=StrEnum)
 

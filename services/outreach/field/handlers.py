@@ -1,7 +1,6 @@
 """Field: a visit waits for a crew until its day is over, and some days longer where there is no room."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import TypeAlias
 
@@ -16,6 +15,7 @@ from services.outreach.field.domain import (
 )
 from shared.contracts.envelope import Event, Moment, Told
 from shared.contracts.outreach import VisitNotScheduled, VisitRequested, VisitScheduled
+from shared.frozen import replace
 
 Decision: TypeAlias = tuple[AllocationBook, Sequence[Told]]
 

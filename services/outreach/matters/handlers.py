@@ -1,7 +1,6 @@
 """How a matter begins, what it holds back, and how it ends."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 from services.outreach.matters import domain
@@ -13,6 +12,7 @@ from services.outreach.plans.handlers.holds import lift_our_own, place_our_own
 from services.outreach.plans.handlers.telling import Decision, told
 from shared.contracts import outreach
 from shared.contracts.envelope import Event, Moment, derived_id
+from shared.frozen import replace
 from shared.service import Rejected
 
 

@@ -1,7 +1,6 @@
 """What outreach makes of a promise, and of each payment that may fill it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from services.outreach.promises import domain
 from services.outreach.promises.domain import Promise, PromiseDue, PromisePayment, PromiseState, Terms
 from shared.contracts import intake, outreach
 from shared.contracts.envelope import Event, Fact, Moment, derived_id
+from shared.frozen import replace
 from shared.service import Rejected
 
 

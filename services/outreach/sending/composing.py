@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
@@ -20,6 +20,7 @@ from services.outreach.templates.store import RefusedWordingError, UnknownTempla
 from shared.contracts import outreach
 from shared.contracts.envelope import Event
 from shared.contracts.intake import SealedContact, SealedProfile
+from shared.frozen import replace
 from shared.keys import KeyForgottenError, KeyStore, KeysUnavailableError
 from shared.profiles import HeldProfile, NoSuchContactError, contact_of, open_contact, open_name
 from shared.vault import SealBroken, Vault

@@ -1,7 +1,7 @@
 """Which course a case takes: the strategy of its arm, or none while the person is held out or has promised to pay."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from services.segmentation.domain.experiment import Arm, Experiment
@@ -11,6 +11,7 @@ from services.segmentation.domain.tiers import Known, Tier, Tiers
 from services.segmentation.handlers.position import Position, person_of
 from services.segmentation.store import DebtorFile, Enrolment, HeldArm, Person
 from shared.contracts.segmentation import Explanation
+from shared.frozen import replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """What contacts and promises teach about a person."""
 
-from dataclasses import replace
 from datetime import date
 
 from services.segmentation.domain.tiers import UNKNOWN, Tiers
@@ -17,6 +16,7 @@ from shared.contracts.outreach import (
     PromiseReopened,
     Willingness,
 )
+from shared.frozen import replace
 
 NOT_THE_DEBTOR = frozenset(
     {

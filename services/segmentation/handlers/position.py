@@ -1,7 +1,7 @@
 """Where a case stands, as of the later of two dates: that of its last fact, and that of the lane's clock."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -9,6 +9,7 @@ from services.segmentation.domain.ladder import Ladder, Stage, days_past_due
 from services.segmentation.store import CaseCopy, DebtorFile, Person
 from shared.contracts.envelope import Event, Moment
 from shared.contracts.intake import CaseStatus, CaseSummary
+from shared.frozen import replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ only what has changed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from services.segmentation.commands import OverrideTier
@@ -39,6 +39,7 @@ from shared.contracts.outreach import (
     PromiseMade,
     PromiseReopened,
 )
+from shared.frozen import replace
 from shared.service import Rejected
 
 Decision: TypeAlias = tuple[DebtorFile, Sequence[Told]]

@@ -1,7 +1,6 @@
 """How a decision is told, and how it is kept."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from services.segmentation.handlers.course import Course
 from services.segmentation.handlers.judging import Judgement
@@ -17,6 +16,7 @@ from shared.contracts.segmentation import (
     TreatmentAssigned,
     TreatmentStep,
 )
+from shared.frozen import replace
 
 
 def segmented(position: Position, held: Assignment | None, version: str) -> CaseSegmented:

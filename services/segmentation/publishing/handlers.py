@@ -1,7 +1,7 @@
 """Proposing, approving and withdrawing: one register decides, for all lanes, and tells them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ from shared.contracts import catalogue, intake
 from shared.contracts.envelope import Event, Fact, Moment, Told
 from shared.contracts.segmentation import StrategyDocument, StrategyProposed, StrategyPublished, StrategyWithdrawn
 from shared.data_files import WrongDataError
+from shared.frozen import replace
 from shared.messaging.broker import Record
 from shared.service import Rejected, decode_fact
 

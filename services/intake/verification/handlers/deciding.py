@@ -1,7 +1,6 @@
 """What a person has decided about what the data gate found."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from services.intake.cases import handlers as cases
 from services.intake.cases.domain import merging
@@ -14,6 +13,7 @@ from services.intake.verification.handlers.judging import told_decided
 from shared.contracts import core_banking
 from shared.contracts.envelope import Event, Moment
 from shared.contracts.reading import FIRST_YEAR, LAST_YEAR
+from shared.frozen import replace
 from shared.service import Decision, Rejected
 
 

@@ -1,7 +1,6 @@
 """What follows from a snapshot at the data gate: a verification that is raised, changed or overtaken."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from services.intake.cases.domain.facts import DebtorFile, Finding, Snapshot, Verification, VerificationState
@@ -9,6 +8,7 @@ from services.intake.verification import domain
 from services.intake.verification.domain import Gate
 from shared.contracts import intake
 from shared.contracts.envelope import Event, Moment, Told, derived_id
+from shared.frozen import replace
 from shared.service import Decision
 
 BY_ITSELF = "intake"

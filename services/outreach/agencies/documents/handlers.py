@@ -1,6 +1,5 @@
 """How a document comes on file: its content is kept already, and shows only from here on."""
 
-from dataclasses import replace
 from typing import TypeAlias
 
 from services.outreach.agencies.documents.commands import FileAgencyDocument, FileLenderDocument
@@ -12,6 +11,7 @@ from services.outreach.plans.domain.rows import DebtorPlans
 from services.outreach.plans.handlers.telling import Decision, told
 from shared.contracts import placements
 from shared.contracts.envelope import Event, Moment
+from shared.frozen import replace
 from shared.profiles import HeldProfile
 from shared.service import Rejected
 

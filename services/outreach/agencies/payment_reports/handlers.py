@@ -5,8 +5,6 @@ has in hand is never forgotten, and no contact is made for want of a booking. On
 ends it by itself.
 """
 
-from dataclasses import replace
-
 from services.outreach.agencies.payment_reports import domain
 from services.outreach.agencies.payment_reports.commands import ReportPayment, WithdrawReport
 from services.outreach.agencies.payment_reports.domain import Booked, PaymentReport, Reported, ReportState
@@ -23,6 +21,7 @@ from services.outreach.plans.domain.rows import DebtorPlans
 from services.outreach.plans.handlers.telling import Decision, told
 from shared.contracts import intake, placements
 from shared.contracts.envelope import Event, Moment
+from shared.frozen import replace
 from shared.service import Rejected
 
 BOOKED = "the lender has booked it"

@@ -1,7 +1,6 @@
 """Listing agencies, their conduct and their keys: one register decides, for all lanes, and tells them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 import msgspec
@@ -41,6 +40,7 @@ from shared.contracts.agencies import (
     AgencyState,
 )
 from shared.contracts.envelope import Event, Fact, Moment, Told
+from shared.frozen import replace
 from shared.messaging.broker import Record
 from shared.service import Handler, Rejected, decode_fact
 

@@ -1,7 +1,6 @@
 """What an agency is told: facts about its placements become deliveries, and each is tried until it is taken."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeAlias
 
@@ -19,6 +18,7 @@ from services.outreach.agencies.webhooks.domain import (
 from services.outreach.agencies.webhooks.hearing import DeliveryHeard, Notice, delivery_of
 from shared.contracts import deliveries
 from shared.contracts.envelope import Event, Fact, Moment, Told
+from shared.frozen import replace
 from shared.service import Rejected
 
 Decision: TypeAlias = tuple[Webhooks, Sequence[Told]]

@@ -1,7 +1,7 @@
 """The one way in which an outcome is kept and told, whoever says it: a person, or the provider itself."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from services.outreach.contacts.domain.judging import OTHERS
@@ -16,6 +16,7 @@ from services.outreach.promises.domain import Terms
 from services.outreach.promises.handlers import made
 from shared.contracts import outreach, segmentation
 from shared.contracts.envelope import Moment
+from shared.frozen import replace
 from shared.service import Rejected
 
 

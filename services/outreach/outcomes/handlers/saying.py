@@ -1,7 +1,7 @@
 """What staff say of a contact."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import timedelta
 
 from services.outreach.compliance.domain.words import Outcome as Ending
@@ -18,6 +18,7 @@ from services.outreach.plans.handlers import contacting
 from services.outreach.plans.handlers.telling import Decision, told
 from shared.contracts import outreach
 from shared.contracts.envelope import Event, Moment
+from shared.frozen import replace
 from shared.service import Rejected
 
 BY_TALK = frozenset({Channel.PHONE, Channel.VISIT})

@@ -1,7 +1,6 @@
 """What outreach makes of the case as intake tells it: a copy, and a stop where it says so."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -13,6 +12,7 @@ from services.outreach.plans.handlers.revoking import revoked
 from services.outreach.plans.handlers.telling import Decision, recalls_told, stop_told
 from shared.contracts import intake
 from shared.contracts.envelope import Event, Moment
+from shared.frozen import replace
 
 
 def on_case(state: DebtorPlans, event: Event[intake.OfCase], now: Moment) -> Decision:

@@ -1,7 +1,6 @@
 """A due step becomes a contact: judged, permitted, asked of a provider, and ended by what the provider says."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 from services.outreach.compliance.domain.words import Outcome
@@ -30,6 +29,7 @@ from services.outreach.plans.handlers.working import done
 from shared.contracts import outreach
 from shared.contracts.envelope import Event, Moment, Told, derived_id
 from shared.contracts.intake import SealedContact
+from shared.frozen import replace
 
 LONGEST_WAIT = timedelta(days=30)
 """A step that the rules would allow only later than this is given up: it answers a case that has long changed."""

@@ -1,7 +1,6 @@
 """What makes outreach stand still for a debtor, and what lets it go on."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from services.outreach.plans.commands import PlaceHold, ReleaseHold
@@ -20,6 +19,7 @@ from services.outreach.plans.handlers.telling import Decision, recalls_told, sto
 from services.outreach.plans.store import quarantine_hold, verification_hold
 from shared.contracts import intake, legal, outreach, quarantine
 from shared.contracts.envelope import Event, Moment, Told, derived_id
+from shared.frozen import replace
 from shared.service import Rejected
 
 

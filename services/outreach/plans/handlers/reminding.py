@@ -1,7 +1,6 @@
 """The one contact while a promise stands: a reminder before its day, judged as every other, and sent once."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -27,6 +26,7 @@ from services.outreach.promises.domain import (
 )
 from shared.contracts.envelope import Event, Moment, derived_id
 from shared.contracts.intake import SealedContact
+from shared.frozen import replace
 
 
 class _Way(NamedTuple):

@@ -1,7 +1,6 @@
 """The one way to a permit, whoever asks: judged by the rules of contact, and reserved in the state that they count."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from services.outreach.contacts.domain import course
@@ -14,6 +13,7 @@ from services.outreach.plans.handlers.standing import standing_of
 from services.outreach.plans.handlers.telling import told
 from shared.contracts import outreach
 from shared.contracts.envelope import Moment, Told
+from shared.frozen import replace
 
 OUTREACH = "outreach"
 """Who asks for the contacts of steps and for reminders; another name is that of a person."""

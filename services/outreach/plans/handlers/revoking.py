@@ -1,7 +1,6 @@
 """What a stop takes from people: the permits that they hold, and the work that they have or wait for."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from services.outreach.contacts.domain import course
 from services.outreach.contacts.domain.rows import Contact, ContactState
@@ -11,6 +10,7 @@ from services.outreach.plans.handlers.telling import Decision
 from services.outreach.work import domain as work
 from services.outreach.work.domain import WorkState
 from shared.contracts.envelope import Moment
+from shared.frozen import replace
 
 
 def revoked(state: DebtorPlans, reason: str, now: Moment) -> Decision:

@@ -1,7 +1,6 @@
 """What is done when a step falls due, and what becomes of the visits that it asks for."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from services.outreach.agencies.placements.domain.placement import WORKED_BY_AN_AGENCY, worked
@@ -16,6 +15,7 @@ from services.outreach.plans.handlers.telling import Decision, step_ended, stop_
 from services.outreach.plans.handlers.working import Queues
 from shared.contracts import intake, outreach
 from shared.contracts.envelope import Event, Moment, Told
+from shared.frozen import replace
 
 DISPATCH_IS_OFF = "dispatch is off"
 

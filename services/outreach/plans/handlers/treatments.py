@@ -1,7 +1,6 @@
 """What outreach makes of a treatment: a plan, a moment later."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from services.outreach.plans.domain.course import (
     StopReason,
@@ -33,6 +32,7 @@ from services.outreach.plans.handlers.revoking import revoked, withdrawn
 from services.outreach.plans.handlers.telling import Decision, stop_told, told
 from shared.contracts import outreach, segmentation
 from shared.contracts.envelope import Event, Moment, Told, derived_id
+from shared.frozen import replace
 from shared.service import Rejected
 
 

@@ -1,7 +1,6 @@
 """Work for people: a due step waits in a queue, and is claimed with its permit, given up, done or put off."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -13,6 +12,7 @@ from services.outreach.work import domain as work
 from services.outreach.work.domain import WorkItem, WorkState
 from shared.contracts import outreach
 from shared.contracts.envelope import Moment
+from shared.frozen import replace
 
 Queues: TypeAlias = Mapping[str, str]
 """Where the steps of a channel wait for people, for each channel that people work."""

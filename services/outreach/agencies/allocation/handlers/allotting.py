@@ -6,7 +6,6 @@ it before or after other lanes have closed their day must make no difference.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import TypeAlias
 
@@ -25,6 +24,7 @@ from services.outreach.allocator.domain.book import AllocationBook, LoadKey
 from services.outreach.allocator.domain.waiting import MOST_CARRIES, is_given_up, ready, request_key, still_waiting
 from shared.contracts import placements
 from shared.contracts.envelope import Event, Moment, Told
+from shared.frozen import replace
 from shared.messaging.partitioner import partition_of
 
 Decision: TypeAlias = tuple[AllocationBook, Sequence[Told]]

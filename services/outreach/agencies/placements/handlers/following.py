@@ -1,7 +1,6 @@
 """What follows for a placement from the case, from time, and from money that came in or was taken back."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -24,6 +23,7 @@ from services.outreach.plans.domain.rows import CaseStatus, DebtorPlans
 from services.outreach.plans.handlers.telling import Decision, told
 from shared.contracts import intake, placements
 from shared.contracts.envelope import Event, Moment
+from shared.frozen import replace
 
 _ENDS: Mapping[CaseStatus, tuple[PlacementEnd, str]] = {
     CaseStatus.CURED: (PlacementEnd.PAID, "the case is cured"),

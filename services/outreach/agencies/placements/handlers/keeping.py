@@ -1,7 +1,5 @@
 """The one way in which a placement is kept, told, noted for its agency, and ended."""
 
-from dataclasses import replace
-
 from services.outreach.agencies.placements.domain import placement as rules
 from services.outreach.agencies.placements.domain.agency import AgencyStanding
 from services.outreach.agencies.placements.domain.placement import (
@@ -18,6 +16,7 @@ from services.outreach.plans.handlers.revoking import taken_from
 from services.outreach.plans.handlers.telling import Decision, told
 from shared.contracts import placements
 from shared.contracts.envelope import Moment
+from shared.frozen import replace
 from shared.service import Rejected
 
 NO_SUCH_PLACEMENT = "no such placement"

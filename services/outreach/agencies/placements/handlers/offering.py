@@ -1,6 +1,6 @@
 """How a case comes to an agency, and how it leaves one that does not want it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from services.outreach.agencies.placements.commands import (
@@ -39,6 +39,7 @@ from services.outreach.plans.handlers.revoking import withdrawn
 from services.outreach.plans.handlers.telling import Decision, step_ended, told
 from shared.contracts import placements
 from shared.contracts.envelope import Event, Moment, derived_id
+from shared.frozen import replace
 from shared.service import Rejected
 
 

@@ -1,7 +1,5 @@
 """How the lender takes a case back: asked for, objected to, withdrawn, or final."""
 
-from dataclasses import replace
-
 from services.outreach.agencies.placements.commands import AskRecall, ObjectToRecall, RecallPlacement, WithdrawRecall
 from services.outreach.agencies.placements.domain import placement as rules
 from services.outreach.agencies.placements.domain.placement import Change, PlacementEnd, PlacementState, Practice
@@ -10,6 +8,7 @@ from services.outreach.plans.domain.rows import DebtorPlans
 from services.outreach.plans.handlers.telling import Decision, told
 from shared.contracts import placements
 from shared.contracts.envelope import Event, Moment
+from shared.frozen import replace
 from shared.service import Rejected
 
 
