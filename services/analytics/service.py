@@ -74,6 +74,7 @@ def declare(_settings: Settings) -> Service:
                 output="",
                 layout=store.LAYOUT,
                 handlers=HANDLERS,
+                patient=True,
             ),
         ),
         routes=api.routes,

@@ -94,4 +94,5 @@ def _profiles(keys: KeyStore) -> ActorKind:
         },
         commands={"erase-profile": EraseProfile},
         decode=profiles.decode,
+        patient=True,
     )

@@ -333,6 +333,7 @@ def _allocator(crews: Field, rules: AllocationRules) -> ActorKind:
         directives={agencies.AgencyListed: register.directive_of},
         decode=allocator.decode,
         owner_of=allocator.lender_of,
+        patient=True,
     )
 
 
@@ -347,4 +348,5 @@ def _register() -> ActorKind:
         handlers=register.HANDLERS,
         commands=register.COMMANDS,
         decode=register.decode,
+        patient=True,
     )

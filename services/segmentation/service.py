@@ -82,4 +82,5 @@ def _publisher(publisher: Publisher) -> ActorKind:
         },
         decode=publishing.decode,
         owner_of=publishing.register_of,
+        patient=True,
     )

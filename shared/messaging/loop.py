@@ -40,6 +40,9 @@ ERRAND_SECONDS = 3.0
 """How long the end waits for what was begun outside."""
 
 LONGEST_PAUSE = 10.0
+PATIENCE = 10
+"""How many times as long a patient kind waits for company: each turn costs a commit, however little is applied."""
+
 MOST_UNACKNOWLEDGED = 50_000
 """Facts beyond which a worker waits for the broker before it commits more."""
 
@@ -175,7 +178,7 @@ class Loop:
         """Read on; a worker that is not behind waits a moment for company, so that small nights cost few commits."""
         records = await reading.fetch(self.pace.batch, self.pace.wait)
         if 0 < len(records) < self.pace.batch // 2 and self.pace.linger:
-            await asyncio.sleep(self.pace.linger)
+            await asyncio.sleep(self.pace.linger * (PATIENCE if self.worker.kind.patient else 1))
             records = [*records, *await reading.fetch(self.pace.batch - len(records), 0)]
         return records
 

@@ -39,4 +39,5 @@ def webhooks(caller: Caller) -> ActorKind:
         errands={deliveries.DeliveryBegun: caller.call},
         room_of=hearing.agency_of,
         let_go=caller.close,
+        patient=True,
     )
