@@ -84,8 +84,8 @@ class KafkaSecurity:
 class WorkerTuning:
     """How a worker cuts its work: records per batch, and how long it may hold, wait and stand still.
 
-    linger_ms: how long a worker that is not behind gathers records. It passes three times between a payment and the stop;
-        from 75 to 30 ms, that took 0.3 s where it had taken 0.5, and a loan's whole way cost the same.
+    linger_ms: how long a worker that is not behind gathers records. It passes three times between a payment and the
+        stop: 30 in place of 75 takes 0.2 s off that, and a loan's whole way costs as much.
     """
 
     batch_size: int = 2000
