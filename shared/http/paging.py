@@ -37,6 +37,13 @@ class PageRequest:
         """The cursor after a page that ended with `last_key`; None where the page of `count` items was not full."""
         return encode_cursor(last_key) if last_key is not None and count >= self.limit else None
 
+    def after_of_debtor(self) -> tuple[str, str]:
+        """The debtor, and the key below it, after which a page begins; both empty for the first. Raises Problem 422."""
+        debtor, slash, key = (self.after or "/").partition("/")
+        if not slash:
+            raise malformed_cursor()
+        return debtor, key
+
 
 def encode_cursor(key: str) -> str:
     """A key as an opaque cursor."""

@@ -15,7 +15,7 @@ from shared.http.auth import Principal, Role, require
 from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import Connection
 from shared.http.inputs import NO_NUL, IsoDate
-from shared.http.paging import Page, Paging, malformed_cursor
+from shared.http.paging import Page, Paging
 from shared.http.problems import Problem
 
 STAFF = Depends(require(Role.OPERATOR, Role.SUPERVISOR))
@@ -131,9 +131,7 @@ async def list_verifications(
     debtor_id: Filter = None,
 ) -> Page[VerificationItem]:
     """List verifications in order of debtor: `state=open` is the queue, all others were decided."""
-    debtor, slash, verification = (paging.after or "/").partition("/")
-    if not slash:
-        raise malformed_cursor()
+    debtor, verification = paging.after_of_debtor()
     found = await store.verifications(
         connection,
         after=(debtor, verification),

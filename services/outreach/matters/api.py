@@ -12,7 +12,7 @@ from services.outreach.matters.domain import MatterKind, MatterState
 from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import Connection
 from shared.http.inputs import DebtorId
-from shared.http.paging import Page, Paging, malformed_cursor
+from shared.http.paging import Page, Paging
 
 MatterId = Annotated[
     str, Path(min_length=1, max_length=64, pattern="^[0-9A-Za-z]+$", description="The matter, as it was answered.")
@@ -82,10 +82,8 @@ async def list_matters(
     connection: Connection, paging: Paging, state: MatterState | None = None, kind: MatterKind | None = None
 ) -> Page[MatterView]:
     """All matters in order of debtor and matter, or those in one state (`overdue`, say), of one kind."""
-    debtor, slash, matter = (paging.after or "/").partition("/")
-    if not slash:
-        raise malformed_cursor()
-    place = {"after_debtor": debtor or None, "after_matter": matter, "limit": paging.limit}
+    debtor, matter = paging.after_of_debtor()
+    place = {"after_debtor": debtor, "after_matter": matter, "limit": paging.limit}
     rows = (await connection.execute(store.MATTERS, {"state": state, "kind": kind, **place})).all()
     items = [MatterView.model_validate(row) for row in rows]
     last = f"{items[-1].debtor_id}/{items[-1].matter_id}" if items else None

@@ -58,6 +58,6 @@ MATTERS_OF = text(
 MATTERS = text("""
     SELECT * FROM matter
     WHERE (CAST(:state AS text) IS NULL OR state = :state) AND (CAST(:kind AS text) IS NULL OR kind = :kind)
-      AND (CAST(:after_debtor AS text) IS NULL OR (debtor_id, matter_id) > (:after_debtor, :after_matter))
+      AND (debtor_id, matter_id) > (:after_debtor, :after_matter)
     ORDER BY debtor_id, matter_id LIMIT :limit
 """)

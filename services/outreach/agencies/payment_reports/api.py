@@ -9,7 +9,7 @@ from services.outreach.agencies.payment_reports.domain import ReportState
 from services.outreach.agencies.payment_reports.views import StaffPaymentReportView
 from services.outreach.agencies.register.bodies import AGENCY_PATTERN
 from shared.http.database import Connection
-from shared.http.paging import Page, Paging, malformed_cursor
+from shared.http.paging import Page, Paging
 
 OfAgency = Annotated[str | None, Query(pattern=AGENCY_PATTERN)]
 
@@ -26,10 +26,8 @@ async def list_payment_reports(
 
     One that waits is ended by the booking, or by resolving the matter of the same id.
     """
-    debtor, slash, report = (paging.after or "/").partition("/")
-    if not slash:
-        raise malformed_cursor()
-    asked = {"state": state, "agency": agency_id, "after_debtor": debtor or None, "after_report": report}
+    debtor, report = paging.after_of_debtor()
+    asked = {"state": state, "agency": agency_id, "after_debtor": debtor, "after_report": report}
     rows = (await connection.execute(store.REPORTS, {**asked, "limit": paging.limit})).all()
     items = [StaffPaymentReportView.model_validate(row) for row in rows]
     last = f"{items[-1].debtor_id}/{items[-1].report_id}" if items else None

@@ -22,6 +22,6 @@ OWN_REPORTS = text("""
 REPORTS = text("""
     SELECT * FROM payment_report
     WHERE (CAST(:state AS text) IS NULL OR state = :state) AND (CAST(:agency AS text) IS NULL OR agency_id = :agency)
-      AND (CAST(:after_debtor AS text) IS NULL OR (debtor_id, report_id) > (:after_debtor, :after_report))
+      AND (debtor_id, report_id) > (:after_debtor, :after_report)
     ORDER BY debtor_id, report_id LIMIT :limit
 """)
