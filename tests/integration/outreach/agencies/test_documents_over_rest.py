@@ -209,7 +209,7 @@ async def test_what_cannot_be_filed_names_its_field_and_repeats_nothing(
     answer = await office.post(under(placement_id), {**said(), **changed}, role="alpha")
     assert (answer.status_code, answer.json()["field"]) == (status, field), answer.text[:300]
     assert answer.headers["content-type"] == "application/problem+json"
-    assert "4711" not in answer.text
+    assert "4711" not in answer.text.replace(answer.json()["instance"], "")  # a random name may hold any digits
     assert len(answer.text) < 1000
     assert await rows(dsn, "SELECT document_id FROM placement_document_content") == []
     assert await rows(dsn, "SELECT name FROM command WHERE name LIKE 'file-%'") == []
