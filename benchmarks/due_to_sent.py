@@ -36,9 +36,10 @@ UPDATE {table} t SET due_at = s.falls_due FROM benchmark_spread s
 WHERE (t.debtor_id, t.plan_number, t.step_number) = (s.debtor_id, s.plan_number, s.step_number)
 """
 _TABLES: Final = {"plan_step": "state = 'scheduled'", "step_due": "true"}
+# What the rules or its person have put off is due at another time, and no part of this.
 _LEFT = f"""
 SELECT count(*) FROM plan_step JOIN benchmark_spread USING (debtor_id, plan_number, step_number)
-WHERE state IN ({", ".join(f"'{state.value}'" for state in sorted(UNENDED))})
+WHERE due_at = falls_due AND state IN ({", ".join(f"'{state.value}'" for state in sorted(UNENDED))})
 """
 _KEYS = """
 SELECT idempotency_key, falls_due FROM contact JOIN benchmark_spread USING (debtor_id, plan_number, step_number)
