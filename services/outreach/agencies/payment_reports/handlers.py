@@ -137,8 +137,7 @@ def on_resolved(state: DebtorPlans, event: Event[ResolveMatter], now: Moment) ->
     report = state.payment_reports.get(event.data.matter_id)
     if report is None:
         return state, ()
-    over = domain.ended(report, ReportState.DECIDED, event.data.reason, now.business_date, now.instant)
-    return _ended(state, over, now)
+    return _ended(state, report, ReportState.DECIDED, event.data.reason, now)
 
 
 def on_withdraw(state: DebtorPlans, event: Event[WithdrawReport], now: Moment) -> Decision:
@@ -149,15 +148,14 @@ def on_withdraw(state: DebtorPlans, event: Event[WithdrawReport], now: Moment) -
         raise Rejected("no such report of this placement", field="report_id")
     if report.settled:
         raise Rejected(f"the report is {report.state} already", field="report_id")
-    over = domain.ended(report, ReportState.WITHDRAWN, event.data.reason, now.business_date, now.instant)
-    state, facts = _ended(state, over, now)
+    state, facts = _ended(state, report, ReportState.WITHDRAWN, event.data.reason, now)
     state, lifted = closed(state, state.matters[report.report_id], event.data.reason, event.actor, now)
     return state, (*facts, *lifted)
 
 
 def _booked(state: DebtorPlans, report: PaymentReport, booked: Booked, now: Moment) -> Decision:
-    over = domain.ended(report, ReportState.BOOKED, BOOKED, now.business_date, now.instant)
-    return _ended(_claimed(state, report, booked), domain.booked_as(over, booked), now)
+    state = _claimed(state, report, booked)
+    return _ended(state, domain.booked_as(report, booked), ReportState.BOOKED, BOOKED, now)
 
 
 def _claimed(state: DebtorPlans, report: PaymentReport, booked: Booked) -> DebtorPlans:
@@ -170,8 +168,9 @@ def _claimed(state: DebtorPlans, report: PaymentReport, booked: Booked) -> Debto
     return replace(state, placement_payments={**state.placement_payments, key: claimed})
 
 
-def _ended(state: DebtorPlans, report: PaymentReport, now: Moment) -> Decision:
-    """Keep a report that has ended, tell of it, and let its agency read it."""
+def _ended(state: DebtorPlans, report: PaymentReport, how: ReportState, reason: str, now: Moment) -> Decision:
+    """End a report, tell of it, and let its agency read it."""
+    report = domain.ended(report, how, reason, now.business_date, now.instant)
     payload = placements.PlacementReportEnded(
         placement_id=report.placement_id,
         agency_id=report.agency_id,
