@@ -96,13 +96,9 @@ def _taken(fields: "tuple[dataclasses.Field[Any], ...]", given: dict[str, Any]) 
 
 def _copier_of(cls: type[Any]) -> Copier:
     sets = [f"new.{each.name} = row.{each.name}" for each in dataclasses.fields(cls)]
-    copier: Copier = _written(
-        "copied(row)", ["new = _new(_twin)", *sets, "return new"], _NEW | {"_twin": _open_twin(cls)}
-    )
+    names = {"_new": object.__new__, "_twin": _open_twin(cls)}
+    copier: Copier = _written("copied(row)", ["new = _new(_twin)", *sets, "return new"], names)
     return copier
-
-
-_NEW: Final[dict[str, Any]] = {"_new": object.__new__}
 
 
 def _written(signature: str, body: list[str], names: dict[str, Any]) -> Any:
