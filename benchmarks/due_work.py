@@ -16,7 +16,9 @@ from typing import Any, Final
 import asyncpg
 
 from benchmarks import due_to_sent, end_to_end
+from benchmarks.due_to_sent import CONTACTS, UNENDED_STATES
 from benchmarks.installation import A_MOMENT, Installation, NotDoneError, installed
+from benchmarks.latency import HALF
 from benchmarks.loans import EVENING
 from benchmarks.machine import Cost
 from benchmarks.multiplying import multiply
@@ -25,16 +27,12 @@ from benchmarks.results import Results, plain
 from benchmarks.servers import servers
 from benchmarks.tables import table
 from services.outreach.contacts.adapters.sandbox_log import PostgresGatewayLog
-from services.outreach.plans.domain.rows import UNENDED
 from shared.settings import SANDBOX
 
 MORNINGS: Final = tuple(EVENING + timedelta(days=days, hours=12, minutes=30) for days in (1, 4))
 """Half past eight, so that there is time enough before anybody's evening."""
 
 STEADY: Final = EVENING + timedelta(days=7, hours=13)
-HALF: Final = 0.5
-"""Of the rate of the first morning."""
-
 LOOK_EVERY: Final = 0.5
 REST: Final = 9.0
 """How much longer we rest than a look has taken, since looking costs what is measured."""
@@ -45,8 +43,8 @@ SLOWEST: Final = 20.0
 
 _MARK = (
     "DROP TABLE IF EXISTS benchmark_due",
-    """CREATE TABLE benchmark_due AS SELECT debtor_id, plan_number, step_number, due_at FROM plan_step
-    WHERE state = 'scheduled' AND channel NOT IN ('visit', 'agency', 'legal_referral') AND due_at <= '{at}'""",
+    f"""CREATE TABLE benchmark_due AS SELECT debtor_id, plan_number, step_number, due_at FROM plan_step
+    WHERE {CONTACTS} AND due_at <= '{{at}}'""",
     "CREATE INDEX ON benchmark_due (debtor_id, plan_number, step_number)",
     "ANALYZE benchmark_due",
 )
@@ -70,11 +68,10 @@ _STATES = f"""
 SELECT CASE WHEN {_PUT_OFF} THEN '{PUT_OFF}' ELSE state END, count(*)
 FROM plan_step s JOIN benchmark_due b USING (debtor_id, plan_number, step_number) GROUP BY 1
 """
-_UNENDED = ", ".join(f"'{state.value}'" for state in sorted(UNENDED))
 _WRONG = {
     "steps that neither ended nor were put off as asked": f"""
         SELECT count(*) FROM plan_step s JOIN benchmark_due b USING (debtor_id, plan_number, step_number)
-        WHERE state IN ({_UNENDED}) AND NOT ({_PUT_OFF})""",
+        WHERE state IN ({UNENDED_STATES}) AND NOT ({_PUT_OFF})""",
     "steps ended twice": """
         SELECT count(*) FROM (SELECT FROM history WHERE type = 'outreach.step-ended.v1'
         GROUP BY debtor_id, data->'plan_number', data->'step_number' HAVING count(*) > 1) AS twice""",

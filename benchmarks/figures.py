@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 Contender = TypeVar("Contender")
+
+PER_CENT: Final = (50.0, 99.0, 99.9)
 
 
 class Spread(NamedTuple):
@@ -30,6 +32,11 @@ def percentile(values: Sequence[float], per_cent: float) -> float:
     ordered = sorted(values)
     rank = -(-len(ordered) * per_cent // 100)  # rounded up: the nearest rank
     return ordered[max(int(rank), 1) - 1]
+
+
+def percentiles(milliseconds: Sequence[float]) -> dict[str, float]:
+    """What half, all but one in a hundred, and all but one in a thousand do not exceed, under the names of columns."""
+    return {f"p{each:g} ms": percentile(milliseconds, each) for each in PER_CENT}
 
 
 def interleaved(contenders: Sequence[Contender], rounds: int) -> list[tuple[int, Contender]]:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Final
 
 from benchmarks import end_to_end
-from benchmarks.figures import percentile
+from benchmarks.figures import percentile, percentiles
 from benchmarks.installation import Installation, installed
 from benchmarks.loans import EVENING, date_of, payment_of, record_of, snapshots
 from benchmarks.plan import Plan
@@ -29,7 +29,6 @@ PAYMENTS: Final = 10
 
 HALF: Final = 0.5
 TICK: Final = 0.05
-PER_CENT: Final = (50.0, 99.0, 99.9)
 TO_CASE, TO_STOP = "event to case", "payment to stop"
 
 
@@ -134,11 +133,7 @@ async def _facts(broker: Broker, starts: Mapping[Lane, int], topic: str) -> Asyn
 
 def ways(traffic: Traffic) -> list[dict[str, Any]]:
     """The percentiles of each way."""
-    return [
-        {"way": way, "measured": len(took), **{f"p{each:g} ms": percentile(took, each) for each in PER_CENT}}
-        for way, took in traffic.took.items()
-        if took
-    ]
+    return [{"way": way, "measured": len(took), **percentiles(took)} for way, took in traffic.took.items() if took]
 
 
 def shown(results: Results) -> str:
