@@ -8,7 +8,7 @@ registered in a dict literal by the type of the payload (or of the due row). A h
 raises `Rejected` with the field and the reason; one that cannot accept it yet raises `TryLater`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +18,7 @@ from fastapi import APIRouter
 
 from shared.clock import Clock
 from shared.contracts import catalogue
-from shared.contracts.envelope import Event, Moment, Told
+from shared.contracts.envelope import BusinessDateFact, Event, Fact, Moment, Told
 from shared.contracts.quarantine import Refusal, Resolution
 from shared.contracts.reading import UnreadableError, check_event, parsed
 from shared.http.auth import Machines
@@ -27,6 +27,9 @@ from shared.messaging.layout import Layout, State
 
 SHARDS = 32
 """One number for ever: lanes, keys and rows depend on it."""
+
+FOR_THE_RUNTIME: tuple[type[Fact], ...] = (BusinessDateFact, Refusal, Resolution)
+"""What the runtime itself takes note of, whatever a kind of actor handles."""
 
 Decision: TypeAlias = tuple[State, Sequence[Told]]
 Handler: TypeAlias = Callable[[Any, Event[Any], Moment], Decision]
@@ -61,13 +64,18 @@ def decode_fact(record: Record) -> Event[Any] | None:
 
 def _type_of(record: Record) -> str | None:
     """The type as the transport tells it, None where it does not. Raises Rejected."""
+    try:
+        return told_type(record).decode() or None
+    except UnicodeDecodeError:
+        raise Rejected("is not UTF-8", field="type") from None
+
+
+def told_type(record: Record) -> bytes:
+    """The type as the transport tells it, empty where it does not."""
     for header, value in record.headers:
         if header == "type":
-            try:
-                return value.decode() or None
-            except UnicodeDecodeError:
-                raise Rejected("is not UTF-8", field="type") from None
-    return None
+            return value
+    return b""
 
 
 class Reach(StrEnum):
@@ -129,6 +137,13 @@ class ActorKind:
     patient: bool = False
     refusal: type[Refusal] | None = None
     resolution: type[Resolution] | None = None
+    passed_over: frozenset[bytes] = field(init=False, compare=False)
+    """The types of its inputs that are not its affair, as the transport tells them: these are not even decoded."""
+
+    def __post_init__(self) -> None:
+        """See what is not its affair; who decodes otherwise says so there."""
+        passed_over = _not_the_affair_of(self) if self.decode is decode_fact else ()
+        object.__setattr__(self, "passed_over", frozenset(name.encode() for name in passed_over))
 
     @property
     def is_edge(self) -> bool:
@@ -143,6 +158,13 @@ class ActorKind:
     def partitions(self, number: int) -> Sequence[int]:
         """Which partitions of each input an actor reads."""
         return range(SHARDS) if self.reach is Reach.EVERY_LANE else (number,)
+
+
+def _not_the_affair_of(kind: ActorKind) -> Iterator[str]:
+    for name, fact in (each for topic in kind.inputs for each in catalogue.TOPICS.get(topic, {}).items()):
+        heard = fact in kind.handlers or fact in kind.on_lane or fact in kind.directives
+        if not heard and not issubclass(fact, FOR_THE_RUNTIME):
+            yield name
 
 
 class Watch(Protocol):

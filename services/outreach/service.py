@@ -347,6 +347,5 @@ def _register() -> ActorKind:
         layout=REGISTER,
         handlers=register.HANDLERS,
         commands=register.COMMANDS,
-        decode=register.decode,
         patient=True,
     )

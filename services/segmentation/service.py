@@ -80,7 +80,6 @@ def _publisher(publisher: Publisher) -> ActorKind:
             "approve-strategy": ApproveStrategy,
             "withdraw-strategy": WithdrawStrategy,
         },
-        decode=publishing.decode,
         owner_of=publishing.register_of,
         patient=True,
     )

@@ -14,7 +14,7 @@ from shared.messaging.broker import Record
 from shared.messaging.frames import unpack_due, unpack_record
 from shared.messaging.layout import Layout
 from shared.messaging.store import Command, DueRow, Letter
-from shared.service import ActorKind, Rejected, TryLater
+from shared.service import ActorKind, Rejected, TryLater, told_type
 
 DUE_TOPIC = "due"
 
@@ -40,7 +40,7 @@ def from_record(kind: ActorKind, number: int, record: Record) -> Input | None:
 
     Raises TryLater where decoding needs a part that does not answer.
     """
-    if record.lane.topic not in kind.inputs:
+    if record.lane.topic not in kind.inputs or told_type(record) in kind.passed_over:
         return None
     try:
         event = kind.decode(record)

@@ -18,7 +18,7 @@ from shared.contracts import agencies, catalogue, placements
 from shared.contracts.envelope import Event, Moment, Told
 from shared.contracts.outreach import RequestsClosed, VisitRequested
 from shared.messaging.broker import Record
-from shared.service import SHARDS, decode_fact
+from shared.service import SHARDS, decode_fact, told_type
 
 Decision: TypeAlias = tuple[AllocationBook, Sequence[Told]]
 
@@ -48,8 +48,8 @@ def decode(record: Record) -> Event[Any] | None:
 
     The register tells every lane the same, and what one of them says is enough.
     """
-    name = next((value for header, value in record.headers if header == "type"), None)
-    if (name is not None and name not in _HEARD) or (record.lane.topic == agencies.TOPIC and record.lane.partition):
+    name = told_type(record)
+    if (name and name not in _HEARD) or (record.lane.topic == agencies.TOPIC and record.lane.partition):
         return None
     event = decode_fact(record)
     if event is None or not isinstance(event.data, RequestsClosed):

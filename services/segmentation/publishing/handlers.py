@@ -11,23 +11,14 @@ from services.segmentation.publishing.commands import ApproveStrategy, ProposeSt
 from services.segmentation.publishing.editions import Editions, digest_of
 from services.segmentation.publishing.store import REGISTER, Books, Entry, Register, State, Version
 from services.segmentation.strategies import strategy_of
-from shared.contracts import catalogue, intake
+from shared.contracts import intake
 from shared.contracts.envelope import Event, Fact, Moment, Told
 from shared.contracts.segmentation import StrategyDocument, StrategyProposed, StrategyPublished, StrategyWithdrawn
 from shared.data_files import WrongDataError
 from shared.frozen import replace
-from shared.messaging.broker import Record
-from shared.service import Rejected, decode_fact
+from shared.service import Rejected
 
 Decision: TypeAlias = tuple[Register, Sequence[Told]]
-
-_DATE = catalogue.wire_name(intake.BusinessDateAdvanced).encode()
-
-
-def decode(record: Record) -> Event[Any] | None:
-    """Business dates; None for the rest, which is most of the topic. Raises Rejected."""
-    name = next((value for header, value in record.headers if header == "type"), None)
-    return decode_fact(record) if name in (None, _DATE) else None
 
 
 def register_of(_event: Event[Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.installed import declared
 from services.segmentation.domain.playbook import Playbook
 from services.segmentation.publishing import handlers as publishing
 from services.segmentation.publishing.commands import ApproveStrategy, ProposeStrategy, WithdrawStrategy
@@ -19,7 +20,9 @@ from shared.contracts import catalogue, intake
 from shared.contracts.envelope import Event, Moment, Told
 from shared.contracts.segmentation import StrategyDocument, StrategyProposed, StrategyPublished, StrategyWithdrawn
 from shared.messaging.broker import Lane, Record
+from shared.messaging.inputs import from_record
 from shared.service import Rejected
+from shared.settings import Settings
 from tests.unit.segmentation.play import SHIPPED, document
 
 TODAY = date(2026, 3, 9)
@@ -350,10 +353,12 @@ def record(fact: Any, *, named: bool = True) -> Record:
 
 
 def test_it_reads_business_dates_and_passes_over_the_rest_unread() -> None:
+    [register] = [kind for kind in declared(Settings.demo({}), ["segmentation"])[0].actors if kind.name == "publisher"]
     date_reached = intake.BusinessDateAdvanced(business_date=TODAY)
     for named in (True, False):
-        event = publishing.decode(record(date_reached, named=named))
-        assert event is not None
-        assert event.data == date_reached
+        item = from_record(register, 0, record(date_reached, named=named))
+        assert item is not None
+        assert item.event is not None
+        assert item.event.data == date_reached
     other = replace(record(date_reached), value=b"not read", headers=(("type", b"intake.case-opened.v1"),))
-    assert publishing.decode(other) is None
+    assert from_record(register, 0, other) is None

@@ -29,7 +29,6 @@ from services.outreach.agencies.register.domain import (
     kept_as,
     wrong_with,
 )
-from shared.contracts import catalogue, intake
 from shared.contracts.agencies import (
     AgencyApiKeyIssued,
     AgencyApiKeyRevoked,
@@ -41,18 +40,9 @@ from shared.contracts.agencies import (
 )
 from shared.contracts.envelope import Event, Fact, Moment, Told
 from shared.frozen import replace
-from shared.messaging.broker import Record
-from shared.service import Handler, Rejected, decode_fact
+from shared.service import Handler, Rejected
 
 Decision: TypeAlias = tuple[AgencyFile, Sequence[Told]]
-
-_DATE = catalogue.wire_name(intake.BusinessDateAdvanced).encode()
-
-
-def decode(record: Record) -> Event[Any] | None:
-    """Business dates, by which the books stand; None for the rest, which is most of the topic. Raises Rejected."""
-    name = next((value for header, value in record.headers if header == "type"), None)
-    return decode_fact(record) if name in (None, _DATE) else None
 
 
 def directive_of(fact: AgencyListed) -> str:

@@ -7,7 +7,7 @@ import msgspec
 from shared.contracts import placements
 from shared.contracts.envelope import Event, derived_id
 from shared.messaging.broker import Record
-from shared.service import decode_fact
+from shared.service import decode_fact, told_type
 
 SENT = frozenset(
     {
@@ -49,8 +49,7 @@ class DeliveryHeard(msgspec.Struct, frozen=True, kw_only=True):
 
 def decode(record: Record) -> Event[Any] | None:
     """Facts of which an agency is told; None for the rest, which is most of the topic. Raises Rejected."""
-    name = next((value for header, value in record.headers if header == "type"), b"")
-    event = decode_fact(record) if name in _NAMES else None
+    event = decode_fact(record) if told_type(record) in _NAMES else None
     if event is None or _is_its_own(event.data):
         return None
     return msgspec.structs.replace(event, data=Notice(agency_id=event.data.agency_id, payload=_payload(event)))
