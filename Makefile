@@ -18,7 +18,7 @@
 # make audit     locks, what is installed, licences; known vulnerabilities   ADVISORIES=file.json REQUIRE_ADVISORIES=1
 # make agree     two evaluators of the contact rules, on made-up histories  HISTORIES=100000
 #
-# make bench     how fast, on this machine: against the floor of the hardware and the peers   QUICK=1 RESULT=file.json
+# make bench     how fast, on this machine: against the floor of the hardware and the peers   QUICK=1 PANEL=credit_record.zip RESULT=file.json
 # make verdicts  how many verdicts a second one core gives
 
 LOANS ?= 5000
@@ -88,7 +88,7 @@ agree: install
 	@TEST_HISTORIES="$(HISTORIES)" .venv/bin/pytest -n $(WORKERS) -q tests/unit/outreach/compliance/test_two_evaluators.py
 
 bench: install
-	@.venv/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(RESULT),--result "$(RESULT)")
+	@.venv/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(PANEL),--panel "$(PANEL)") $(if $(RESULT),--result "$(RESULT)")
 
 verdicts: install
 	@.venv/bin/python -m benchmarks.verdicts

@@ -14,7 +14,7 @@ from typing import Final
 
 import uvloop
 
-from benchmarks import against_floor, due_work, latency, one_job, scaling, verdicts
+from benchmarks import against_floor, card_panel, due_work, latency, one_job, scaling, verdicts
 from benchmarks.children import ChildError
 from benchmarks.installation import NotDoneError
 from benchmarks.plan import FULL, QUICK, Plan
@@ -44,6 +44,7 @@ SECTIONS: Final[Mapping[str, tuple[Section, Callable[[Results], str] | None]]] =
     "latency": (latency.run, latency.shown),
     "due-work": (due_work.run, due_work.shown),
     "scaling": (scaling.run, scaling.shown),
+    "card-panel": (card_panel.run, card_panel.shown),
     "one-job": (one_job.run, one_job.shown),
 }
 
@@ -75,12 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=tuple(SECTIONS), default=())
     parser.add_argument("--loans", type=int, help="instead of the plan's")
     parser.add_argument("--rounds", type=int, help="instead of the plan's")
+    parser.add_argument("--panel", type=Path, help="the file of a card panel, to be replayed whole")
     chosen = parser.parse_args(arguments)
     if reason := missing():
         print(f"nothing can be compared without Kafka: {reason}", file=sys.stderr)
         return 2
     plan = QUICK if chosen.quick else FULL
-    plan = replace(plan, loans=chosen.loans or plan.loans, rounds=chosen.rounds or plan.rounds)
+    plan = replace(plan, loans=chosen.loans or plan.loans, rounds=chosen.rounds or plan.rounds, panel=chosen.panel)
     logs.configure("demo")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started is ended first
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -75,6 +75,7 @@ class Installation:
 
     def start(self) -> None:
         """Start every process."""
+        EveningClock(self.evening, self.began).hang(self._clock)
         for service in SERVICES:
             for copy in range(1, self.copies + 1):
                 self._start(service, copy)
@@ -82,14 +83,22 @@ class Installation:
     def _start(self, service: str, copy: int) -> None:
         name = f"{service}-{copy}"
         command = [sys.executable, "-m", "benchmarks.worker", service, "--broker", self.broker_url]
-        command += ["--evening", self.evening.isoformat(), "--began", str(self.began)]
-        command += ["--speed", str(self.speeds.get(service, 1.0))]
+        command += ["--clock", str(self._clock), "--speed", str(self.speeds.get(service, 1.0))]
         if self.profiles is not None:
             command += ["--profile", str(self.profiles / f"{name}.prof")]
         with (self.servers.folder / f"{name}.log").open("ab") as output:
             self.processes[name] = subprocess.Popen(  # noqa: S603  # our own program
                 command, cwd=ROOT, env=self._environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
+
+    @property
+    def _clock(self) -> Path:
+        return self.servers.folder / "clock"
+
+    def move(self, at: datetime) -> None:
+        """Move the clock of every process, while they work."""
+        self.evening, self.began = at, time.time()
+        EveningClock(self.evening, self.began).hang(self._clock)
 
     def now(self, service: str) -> datetime:
         """What a service's clock shows."""
@@ -252,6 +261,7 @@ async def installed(
     profiles: Path | None = None,
     batch: int | None = None,
     pace: int | None = None,
+    evening: datetime = EVENING,
 ) -> AsyncIterator[Installation]:
     """The services at work on these servers, with empty databases; without Kafka, on the log in the database."""
     await databases.drop(servers.postgres)
@@ -262,7 +272,7 @@ async def installed(
     clock = None if pace is None else EveningClock(EVENING, time.time()).now
     broker = await open_broker(broker_url, clock=clock)
     await broker.ensure_topics(topics_of(declared(Settings.demo({}))))
-    made = Installation(servers, broker, broker_url, urls, copies, profiles, batch, pace)
+    made = Installation(servers, broker, broker_url, urls, copies, profiles, batch, pace, evening)
     made.start()
     try:
         await made.until_held()

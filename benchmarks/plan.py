@@ -1,6 +1,7 @@
 """How large a run is: the full one of the capacity page, the quick one of ten minutes, the tiny one of the tests."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +12,7 @@ class Plan:
     an event costs is compared; busy_seconds: for how long such a load lasts. due_contacts: loans of the night after
     which everybody is due, and due_copies of each; pace: how many messages of a channel the provider then takes in a
     second. What has a size of 0 is left out. seconds: how long all of it may take; what does not fit in is left out,
-    later rounds before later sections.
+    later rounds before later sections. panel: the file of a card panel, of which the first so many accounts are taken.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Plan:
     pace: int
     scaling: tuple[int, ...] = ()
     peers: tuple[str, ...] = ()
+    panel: Path | None = None
+    panel_accounts: int | None = None
     durable: bool = True
     seconds: float = float("inf")
 

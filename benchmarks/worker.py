@@ -1,6 +1,6 @@
 """One service's workers as a process of their own, as production runs them but for the clock.
 
-python -m benchmarks.worker SERVICE --broker URL --evening 2026-11-02T20:00+08:00 --began 1700000000 --speed 30
+python -m benchmarks.worker SERVICE --broker URL --clock FILE --speed 30
 """
 
 import argparse
@@ -11,12 +11,11 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 import uvloop
 
-from benchmarks.clock import EveningClock
+from benchmarks.clock import FollowedClock
 from services.installed import declared
 from shared import logs
 from shared.messaging.broker_from_url import open_broker
@@ -24,7 +23,7 @@ from shared.runtime import Role, Runtime, stop_on_signals
 from shared.settings import Settings
 
 
-async def work(service: str, broker_url: str, clock: EveningClock) -> None:
+async def work(service: str, broker_url: str, clock: FollowedClock) -> None:
     """Work until told to stop."""
     stopping = stop_on_signals()
     settings = Settings.demo(os.environ)
@@ -42,15 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("service")
     parser.add_argument("--broker", required=True)
-    parser.add_argument("--evening", type=datetime.fromisoformat, required=True)
-    parser.add_argument("--began", type=float, required=True)
+    parser.add_argument("--clock", type=Path, required=True)
     parser.add_argument("--speed", type=float, default=1.0)
     parser.add_argument("--profile", type=Path)
     chosen = parser.parse_args(arguments)
     gc.freeze()  # as `python -m services` does: events and states are acyclic
     gc.set_threshold(100_000, 50, 50)
     profile = cProfile.Profile(time.process_time) if chosen.profile else None
-    clock = EveningClock(chosen.evening, chosen.began, chosen.speed)
+    clock = FollowedClock(chosen.clock, chosen.speed)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if profile:
             profile.enable()

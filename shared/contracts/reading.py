@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +18,7 @@ LONGEST_NAME = 512
 LAST_VERSION = 2**63 - 1
 
 _NAMES = ("id", "type", "lender_id", "debtor_id", "actor", "caused_by", "trace")
+_names_of = attrgetter(*_NAMES)
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _PLACE = re.compile(r" - at `\$\.?(?P<field>[^`]*)`$")
 _MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
@@ -76,9 +78,9 @@ def check_event(event: Event[Any], encoded: bytes) -> None:
 
     Raises UnreadableError.
     """
-    for name in _NAMES:
-        if len(getattr(event, name)) > LONGEST_NAME:
-            raise UnreadableError(f"is longer than {LONGEST_NAME} characters", name)
+    if max(map(len, _names_of(event))) > LONGEST_NAME:
+        name = next(name for name in _NAMES if len(getattr(event, name)) > LONGEST_NAME)
+        raise UnreadableError(f"is longer than {LONGEST_NAME} characters", name)
     if not 0 <= event.case_version <= LAST_VERSION:
         raise UnreadableError("is no number of a version", "case_version")
     for name, instant in (("occurred_at", event.occurred_at), ("recorded_at", event.recorded_at)):

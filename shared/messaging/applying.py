@@ -64,6 +64,7 @@ class Applying:
     applied: list[Input] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     _applied: Counter[str] = field(default_factory=Counter)
+    _moments: dict[tuple[int, str], Moment] = field(default_factory=dict)
     _directed: dict[int, dict[str, Fact]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -95,10 +96,8 @@ class Applying:
         return self._handle(item, event)
 
     def _handle(self, item: Input, event: Event[Any]) -> list[Event[Any]]:
-        self._applied[item.owner] += 1
-        if self.at_most is not None and self._applied[item.owner] > self.at_most:
+        if (self.condemned or self.at_most is not None) and self._is_beyond(item.owner):
             return []
-        self._refuse_condemned(item.owner)
         handler = self.kind.handlers[type(event.data)]
         now = self.moment(item.number, event.lender_id)
         after, told = self._tried(handler, self.states[item.owner], event, now)
@@ -107,10 +106,15 @@ class Applying:
         self.applied.append(item)
         return self.telling.put(wrapped)
 
-    def _refuse_condemned(self, owner: str) -> None:
+    def _is_beyond(self, owner: str) -> bool:
+        """Count an application, and see whether a rehearsal leaves it out. Raises Rejected for the condemned one."""
+        self._applied[owner] += 1
+        if self.at_most is not None and self._applied[owner] > self.at_most:
+            return True
         condemned = self.condemned.get(owner)
         if condemned is not None and condemned.application == self._applied[owner]:
             raise Rejected(condemned.reason)
+        return False
 
     def _keep(self, item: Input, state: State) -> None:
         self.states[item.owner] = state
@@ -163,6 +167,12 @@ class Applying:
 
     def moment(self, number: int, lender_id: str) -> Moment:
         """The instant, and the lender's business date in this actor's lane."""
+        moment = self._moments.get((number, lender_id))
+        if moment is None:
+            moment = self._moments[number, lender_id] = self._moment(number, lender_id)
+        return moment
+
+    def _moment(self, number: int, lender_id: str) -> Moment:
         known = self.effects.clocks.get((number, lender_id))
         standing = self.loaded.standings[number]
         day = known or standing.clocks.get(lender_id, date.min)
@@ -174,6 +184,7 @@ class Applying:
         before = self._directed.get(number, self.loaded.standings[number].directives)
         self._directed[number] = {**before, name: fact}
         self.effects.directives[number, name] = fact
+        self._moments.clear()
 
     def advances(self, number: int, event: Event[Any]) -> bool:
         """Move the lender's clock in this lane; a date that is not newer was said before, and is not said again."""
@@ -181,4 +192,5 @@ class Applying:
         if day <= self.moment(number, event.lender_id).business_date:
             return False
         self.effects.clocks[number, event.lender_id] = day
+        self._moments.clear()
         return True

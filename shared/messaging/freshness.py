@@ -37,8 +37,8 @@ class Freshness:
             number = record.lane.partition
             if self.kind.is_edge and record.lane.topic == self.kind.inputs[0]:
                 self._read[number] = record.timestamp
-            watermark = watermark_of(record)
             told = position_of(record.headers, WATERMARK_HEADER)
+            watermark = None if told is None else watermark_of(record)
             if watermark is None or told is None or number not in standings:
                 continue
             mark = standings[number].marks.get((record.lane, told.source))

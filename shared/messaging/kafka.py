@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -333,10 +334,11 @@ def _all_led(topics: Sequence[TopicSpec], found: Mapping[str, Sequence[Mapping[s
 
 def _records_of(lane: Lane, messages: Sequence[Any]) -> Iterator[Record]:
     for message in messages:
-        headers = tuple((name, value or b"") for name, value in message.headers)
+        headers = tuple([(name, value or b"") for name, value in message.headers])
         yield Record(lane, message.offset, message.key, message.value or b"", headers, _instant(message.timestamp))
 
 
+@lru_cache(maxsize=1024)  # what was written together has one instant
 def _instant(milliseconds: int) -> datetime:
     """The instant of a record; whoever writes one sets it as they like, so what no calendar holds is moved into it."""
     return datetime.fromtimestamp(min(max(milliseconds, 0), _LAST_INSTANT) / 1000, UTC)

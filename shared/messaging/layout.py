@@ -82,6 +82,11 @@ class Layout:
         """Let states be made quickly."""
         quick(self.state)
 
+    @property
+    def named_by(self) -> str:
+        """The field of a state that holds its owner's id: the first."""
+        return dataclasses.fields(self.state)[0].name
+
     def empty(self, owner: str) -> State:
         """The state of an owner of whom nothing is known."""
         return self.state(owner, **{name: self.none_of(table) for name, table in self.tables.items()})

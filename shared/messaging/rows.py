@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, is_not
 from typing import Any
 
 import msgspec
@@ -145,9 +146,8 @@ def differences(layout: Layout, changes: Sequence[Change]) -> dict[str, Differen
     names, take = tuple(layout.tables), taking(tuple(layout.tables))
     differing: dict[str, list[Change]] = {name: [] for name in names}
     for change in changes:
-        for name, before, after in zip(names, take(change.before), take(change.after), strict=True):
-            if before is not after:
-                differing[name].append(change)
+        for name in compress(names, map(is_not, take(change.before), take(change.after))):
+            differing[name].append(change)
     return {name: _differences(layout, name, some) for name, some in differing.items() if some}
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from shared.messaging.broker import Headers, Lane
@@ -23,7 +24,8 @@ WATERMARK_HEADER = "told-up-to"
 SOURCE = r"[^ \x00]{1,200}/[0-9]{1,9}"
 """What a source's name looks like; it is part of a key in the database, which holds no endless ones."""
 
-_POSITION = re.compile(rf"({SOURCE}) ([0-9]{{1,9}}) ([0-9]{{1,18}})")
+_SOURCE = re.compile(SOURCE)
+_LONGEST_INCARNATION, _LONGEST_SEQ = 9, 18
 
 
 class Position(NamedTuple):
@@ -57,8 +59,30 @@ def position_header(position: Position, name: str = LANE_HEADER) -> tuple[str, b
 
 def position_of(headers: Headers, name: str = LANE_HEADER) -> Position | None:
     """Read the position from a record's headers; None where there is none, or none that can be read."""
-    found = _POSITION.fullmatch(header(headers, name) or "")
-    return None if found is None else Position(found[1], int(found[2]), int(found[3]))
+    for key, value in headers:
+        if key == name:
+            return _read(value or b"")
+    return None
+
+
+def _read(value: bytes) -> Position | None:
+    parts = value.split(b" ")
+    if len(parts) != 3:  # noqa: PLR2004  # a source, an incarnation and a number
+        return None
+    named, incarnation, seq = parts
+    source = _source(named)
+    wrong = source is None or not _is_number(incarnation, _LONGEST_INCARNATION) or not _is_number(seq, _LONGEST_SEQ)
+    return None if source is None or wrong else Position(source, int(incarnation), int(seq))
+
+
+@lru_cache(maxsize=4096)  # every record of a lane names one of a few sources
+def _source(named: bytes) -> Source | None:
+    text = named.decode("utf-8", "replace")
+    return text if _SOURCE.fullmatch(text) else None
+
+
+def _is_number(digits: bytes, longest: int) -> bool:
+    return digits.isdigit() and len(digits) <= longest
 
 
 @dataclass(slots=True)

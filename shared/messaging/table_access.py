@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
+from shared.frozen import replace
 from shared.messaging.layout import Key, Layout, Row, State, Table
 from shared.messaging.rows import Differences, columns_of, differences, reader_of, tally, writer_of
 from shared.messaging.store import Change, DueRow
@@ -30,8 +31,8 @@ async def load_rows(
         if table.settled and named.get(name):
             rows += await connection.fetch(_select_named(layout.owner, table), *_named_arrays(table, named[name]))
         _gather(content, name, table, rows)
-    nothing = {name: layout.none_of(table) for name, table in layout.tables.items()}
-    return {owner: layout.state(owner, **{**nothing, **fields}) for owner, fields in content.items()}
+    unknown = layout.empty("")
+    return {owner: replace(unknown, **{layout.named_by: owner}, **fields) for owner, fields in content.items()}
 
 
 def _gather(content: dict[str, dict[str, Any]], name: str, table: Table, rows: Sequence[asyncpg.Record]) -> None:

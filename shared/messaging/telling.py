@@ -1,6 +1,5 @@
 """From what handlers return to numbered, framed facts on output lanes."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,6 +39,11 @@ class Telling:
     lanes: dict[tuple[int, Lane], list[FramedFact]] = field(default_factory=dict)
     history: list[HistoryRow] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    _salt: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """See under which name spans are told."""
+        self._salt = salt_of(f"{self.service}/{self.kind.name}")
 
     def tell(self, number: int, cause: Event[Any], told: Told, ordinal: int | str) -> None:
         """Tell one payload of the runtime's own, under an ordinal that no handler's fact has."""
@@ -48,11 +52,12 @@ class Telling:
     def wrap(self, number: int, cause: Event[Any], told: Iterable[Told]) -> list["Wrapped"]:
         """Put what a handler returned into envelopes and bytes; nothing is told yet. Raises what cannot be encoded."""
         wrapped: list[Wrapped] = []
-        ordinals: Counter[str] = Counter()
+        ordinals: dict[str, int] = {}
         for each in told:
             of = each.cause or cause.id
-            wrapped += self._wrap(number, cause, each, ordinals[of])
-            ordinals[of] += 1
+            ordinal = ordinals.get(of, 0)
+            wrapped += self._wrap(number, cause, each, ordinal)
+            ordinals[of] = ordinal + 1
         return wrapped
 
     def put(self, wrapped: Iterable["Wrapped"]) -> list[Event[Any]]:
@@ -92,7 +97,7 @@ class Telling:
             caused_by=told.cause or cause.id,
             occurred_at=told.occurred_at or cause.occurred_at,
             recorded_at=self.now,
-            trace=onward(cause, span_of(salt_of(f"{self.service}/{self.kind.name}"), cause.id)),
+            trace=onward(cause, span_of(self._salt, cause.id)),
             data=told.data,
         )
 

@@ -8,6 +8,8 @@ standings, and the truth is read again from the store. Who holds what is decided
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 
 import structlog
 
@@ -160,10 +162,12 @@ class Worker:
     def grouped(self, records: Iterable[Record]) -> dict[int, list[Record]]:
         """The records of each held actor, in the order given, without those that it has already passed."""
         grouped: dict[int, list[Record]] = {}
-        for record in records:
-            for number in self.readers(record.lane):
-                if record.offset >= self.standings[number].cursors.get(record.lane, -1):
-                    grouped.setdefault(number, []).append(record)
+        for lane, some in groupby(records, attrgetter("lane")):
+            of_lane = list(some)
+            for number in self.readers(lane):
+                passed = self.standings[number].cursors.get(lane, -1)
+                if ahead := [record for record in of_lane if record.offset >= passed]:
+                    grouped.setdefault(number, []).extend(ahead)
         return grouped
 
     async def turn(
@@ -238,8 +242,9 @@ class Worker:
         self.errands.start(turned.calls)
         self.notices.turned(turned, records)
         self.freshness.heard(records, self.standings)
+        control = control_topic(self.kind.output)
         for record in records:
-            if self.kind.output and record.lane.topic == control_topic(self.kind.output):
+            if record.lane.topic == control:
                 await self._tell_again(reemit_request(record))
         self.ask_for_gaps()
         if turned.stopped:
