@@ -262,6 +262,7 @@ async def installed(
     batch: int | None = None,
     pace: int | None = None,
     evening: datetime = EVENING,
+    speed: float = OUTREACH_SPEED,
 ) -> AsyncIterator[Installation]:
     """The services at work on these servers, with empty databases; without Kafka, on the log in the database."""
     await databases.drop(servers.postgres)
@@ -273,6 +274,7 @@ async def installed(
     broker = await open_broker(broker_url, clock=clock)
     await broker.ensure_topics(topics_of(declared(Settings.demo({}))))
     made = Installation(servers, broker, broker_url, urls, copies, profiles, batch, pace, evening)
+    made.speeds = {"outreach": speed}
     made.start()
     try:
         await made.until_held()
