@@ -76,13 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=tuple(SECTIONS), default=())
     parser.add_argument("--loans", type=int, help="instead of the plan's")
     parser.add_argument("--rounds", type=int, help="instead of the plan's")
-    parser.add_argument("--panel", type=Path, help="the file of a card panel, to be replayed whole")
+    parser.add_argument("--panel", type=Path, help="the file of a card panel, replayed whole in a full run")
     chosen = parser.parse_args(arguments)
     if reason := missing():
         print(f"nothing can be compared without Kafka: {reason}", file=sys.stderr)
         return 2
     plan = QUICK if chosen.quick else FULL
-    plan = replace(plan, loans=chosen.loans or plan.loans, rounds=chosen.rounds or plan.rounds, panel=chosen.panel)
+    plan = replace(plan, loans=chosen.loans or plan.loans, rounds=chosen.rounds or plan.rounds)
+    plan = plan if chosen.quick else replace(plan, panel=chosen.panel)
     logs.configure("demo")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started is ended first
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

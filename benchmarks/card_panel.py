@@ -81,7 +81,9 @@ class Replayed:
 async def run(plan: Plan, results: Results) -> None:
     """Every month of the panel that was named."""
     if plan.panel is None:
-        results.not_run["card-panel"] = "no panel file was named (PANEL=credit_record.zip)"
+        results.not_run["card-panel"] = (
+            "is a part of the full run, where a panel's file is named (PANEL=credit_record.zip)"
+        )
         return
     panel = CardPanel(plan.panel, plan.panel_accounts)
     first = _at(panel.business_dates()[0], MORNING)

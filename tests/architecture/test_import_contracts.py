@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LAYERS = "service -> api -> handlers -> store -> domain"
 INDEPENDENCE = "services never import each other"
-PURE_DOMAIN = "a domain imports the standard library only"
+PURE_DOMAIN = "a domain imports the standard library only, and how frozen rows are copied"
 SHARED_BELOW = "shared never imports services"
 
 

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import TypeAlias
 
 from services.analytics.domain.rows import Count, Plan
+from shared.frozen import replace
 
 SCHEDULED, REQUESTED, CANCELLED = "scheduled", "requested", "cancelled"
 PENDING = (SCHEDULED, REQUESTED)

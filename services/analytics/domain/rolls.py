@@ -7,11 +7,11 @@ month is the fold of the moves of all earlier months, and what did not move out 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import date
 from typing import NamedTuple, TypeAlias
 
 from services.analytics.domain.rows import Loan, Roll
+from shared.frozen import replace
 
 NEW = "new"
 """Where a loan comes from when it is first heard of."""

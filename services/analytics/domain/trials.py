@@ -1,9 +1,9 @@
 """What became of a person in an experiment: drawn once, and counted under that arm whatever was done in the end."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from services.analytics.domain.rows import Trial
+from shared.frozen import replace
 
 UNDRAWN = ""
 """Under which a person is counted of whom no arm was heard yet: topics have no order between them."""

@@ -1,9 +1,11 @@
 """Whose loan is it: the directory of loans, and the events that wait until their loan is known."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from shared.frozen import replace
 
 WAITING_TIME = timedelta(days=7)
 """How long an event may wait for its loan: a week holds a long weekend plus one full nightly run that was missed."""

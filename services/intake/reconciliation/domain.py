@@ -2,13 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
 from services.intake.cases.domain.arrears import standing
 from services.intake.cases.domain.facts import Loan, Payment
 from services.intake.cases.domain.reporting import CLOSED, Schemes
+from shared.frozen import replace
 
 
 class AccountStatus(StrEnum):

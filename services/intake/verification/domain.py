@@ -1,7 +1,7 @@
 """The rules of the data gate: each looks at a snapshot, and at the one before, and finds something or nothing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from services.intake.cases.domain.facts import (
@@ -14,6 +14,7 @@ from services.intake.cases.domain.facts import (
     Verification,
     VerificationState,
 )
+from shared.frozen import replace
 
 EVERY_OTHER = "*"
 

@@ -1,10 +1,12 @@
 """What has to be seen to before anybody is contacted again, and until when."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
+
+from shared.frozen import replace
 
 
 class MatterKind(StrEnum):

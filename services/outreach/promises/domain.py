@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from services.outreach.plans.domain.window import Window, due_at
+from shared.frozen import replace
 
 Place = tuple[datetime, str, str]
 """A payment's place among others: when it was booked, and the ids of its loan and of itself."""

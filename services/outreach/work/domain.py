@@ -1,8 +1,10 @@
 """Work that waits for people, and how one piece of it runs. Pure: rows in, rows out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from shared.frozen import replace
 
 DAYS_COUNTED = 365
 DAYS_PER_DOUBLING = 10

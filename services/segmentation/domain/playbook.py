@@ -1,7 +1,7 @@
 """All the data that decides, and what it offers a case on a date."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby, pairwise
 
@@ -10,6 +10,7 @@ from services.segmentation.domain.ladder import ContradictionError, Ladder
 from services.segmentation.domain.steps import StepRules
 from services.segmentation.domain.strategy import Strategy
 from services.segmentation.domain.tiers import Tiers
+from shared.frozen import replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ the tier follows from days past due and from history alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
 from services.segmentation.domain.ladder import ContradictionError, days_past_due
+from shared.frozen import replace
 
 UNKNOWN = "unknown"
 

@@ -1,5 +1,7 @@
 """The whole harness on real servers, with a few hundred loans: that it runs and counts right, not how fast."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +53,20 @@ async def test_everybody_who_is_due_is_seen_to_once_and_at_the_providers_pace() 
         assert 0 < each["most_in_a_second"] <= len(CHANNELS) * each["pace"]
     assert steady["measured"] > 0
     assert 0 < steady["p50 ms"] <= steady["p99 ms"] <= steady["p99.9 ms"]
+
+
+PANEL = "ID,MONTHS_BALANCE,STATUS\nA,-2,0\nA,-1,1\nA,0,2\nB,-2,X\nB,-1,0\nB,0,C\nC,-2,X\nC,-1,X\nC,0,X\n"
+"""One account that sinks, one that is paid off, and one that never owed anything."""
+
+
+async def test_a_panel_is_replayed_month_by_month_and_held_against_its_file(tmp_path: Path) -> None:
+    (tmp_path / "panel.csv").write_text(PANEL)
+    results = await measure(replace(TINY, panel=tmp_path / "panel.csv"), ("card-panel",))
+    assert not results.failed, results.not_run
+    [panel] = results.sections["card_panel"]
+    assert (panel["accounts"], panel["months"], panel["events"]) == (3, 3, 3 + 3 + 3)
+    assert panel["seconds"] > 0
+    assert panel["peak_memory"]
 
 
 async def test_the_one_job_is_done_rightly_also_by_a_process_that_is_killed() -> None:

@@ -1,13 +1,14 @@
 """What the harness makes of its parts, without any server: loads, portions of a replay, latencies, tables and files."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from benchmarks import latency, loans, tables
-from benchmarks.clock import EveningClock
+from benchmarks.clock import EveningClock, FollowedClock
 from benchmarks.end_to_end import DATE_ONLY, FIRST, Night, records_of
 from benchmarks.floor_stage import Portion, Stage
 from benchmarks.machine import Cost
@@ -87,6 +88,16 @@ def test_the_evening_clock_runs_as_fast_as_it_is_told_to() -> None:
     slow, fast = EveningClock(evening, 0.0), EveningClock(evening, 0.0, 30.0)
     first, second = slow.now(), fast.now()
     assert (second - evening) / (first - evening) == pytest.approx(30, rel=0.001)
+
+
+def test_who_follows_a_clock_shows_what_it_is_moved_to_at_a_speed_of_its_own(tmp_path: Path) -> None:
+    evening, began = datetime(2026, 11, 2, 12, tzinfo=UTC), time.time()
+    EveningClock(evening, began).hang(tmp_path / "clock")
+    slow, fast = FollowedClock(tmp_path / "clock", 1.0), FollowedClock(tmp_path / "clock", 3_600_000.0)
+    assert evening <= slow.now() < evening + timedelta(minutes=5) < fast.now()
+    back = evening - timedelta(days=365)
+    EveningClock(back, time.time()).hang(tmp_path / "clock")
+    assert back <= slow.now() < back + timedelta(minutes=5)
 
 
 def test_a_night_is_told_with_what_follows_from_it() -> None:

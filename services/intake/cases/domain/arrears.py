@@ -1,12 +1,13 @@
 """What of a loan is unpaid, and since when: a pure function of its base, its payments and a date."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
 from services.intake.cases.domain.facts import Instalment, Loan, LoanView, Payment, Snapshot
 from services.intake.cases.domain.reporting import CLOSED, CURRENT, Schemes
+from shared.frozen import replace
 
 COMPONENTS: Final = ("fee", "penalty", "interest", "principal")
 """The order in which money pays one instalment off: costs first, as § 367 BGB and art. 561 of the PRC Civil Code put

@@ -1,11 +1,11 @@
 """How facts are taken into a debtor's file, each by a natural key: the same set in any order gives the same file."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from services.intake.cases.domain.facts import DebtorFile, Loan, Payment, Snapshot
+from shared.frozen import replace
 
 CORRECTABLE: Final = ("as_of", "currency", "outstanding", "instalments")
 """What of a snapshot a person may correct: by the others snapshots are ordered, or cases are told apart."""

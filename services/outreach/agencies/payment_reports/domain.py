@@ -1,9 +1,11 @@
 """What a reported payment is, and which booked payment is the same money. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+
+from shared.frozen import replace
 
 
 class ReceivedBy(StrEnum):

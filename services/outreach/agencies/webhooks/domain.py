@@ -6,9 +6,11 @@ under the same id, by which its receiver knows it.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from shared.frozen import replace
 
 WAITS = tuple(timedelta(seconds=each) for each in (5, 60, 300, 1_800, 7_200, 21_600, 43_200, 86_400, 86_400))
 """How long is waited after each failed attempt at least: three days in all."""

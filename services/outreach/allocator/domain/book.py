@@ -1,12 +1,13 @@
 """What waits for one lender until its day is over, and how far each lane has come. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from services.outreach.agencies.allocation.domain import AgencyLoad, PlacementRequest
 from services.outreach.allocator.domain.waiting import RequestKey
 from services.outreach.field.domain import VisitRequest
+from shared.frozen import replace
 
 ClosingKey = tuple[date, int]
 """The business date that a lane has reached, and the lane."""

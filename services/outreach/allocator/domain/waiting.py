@@ -1,9 +1,11 @@
 """What requests of plan steps have in common, whatever they ask for: who comes first, and how long one waits. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import Field, replace
+from dataclasses import Field
 from datetime import date
 from typing import Any, ClassVar, Protocol, TypeVar
+
+from shared.frozen import replace
 
 MOST_CARRIES = 3
 """How many days a request may wait for room before it ends in vain."""

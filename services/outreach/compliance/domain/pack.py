@@ -1,11 +1,12 @@
 """A pack: the rules of a jurisdiction in one version, and how packs lie over each other."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from services.outreach.compliance.domain.attempt import Attempt
 from services.outreach.compliance.domain.rule import Rule
 from services.outreach.compliance.domain.words import Channel, Party
+from shared.frozen import replace
 
 
 class UnknownRuleError(ValueError):

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -11,6 +11,7 @@ from services.outreach.compliance.domain.attempt import LENDER
 from services.outreach.compliance.domain.verdict import Verdict
 from services.outreach.contacts.domain.judging import REMEMBERED, Rules, rules_told
 from services.outreach.contacts.domain.rows import Contact, ContactDue, ContactState, Denial
+from shared.frozen import replace
 
 LIFETIME = timedelta(seconds=60)
 """How long a permit may be used; no gateway takes it afterwards."""

@@ -3,7 +3,7 @@
 A plan that has ended is settled: it is not loaded any more, so every rule here looks at the active plan only.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -28,6 +28,7 @@ from services.outreach.plans.domain.rows import (
 )
 from services.outreach.plans.domain.window import Window, due_at
 from services.outreach.promises.domain import standing
+from shared.frozen import replace
 
 A_MOMENT = timedelta(minutes=1)
 """How long a plan waits for the rest of the facts of one night, which together make one plan."""

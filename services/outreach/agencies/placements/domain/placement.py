@@ -5,12 +5,13 @@ debtor who falls behind again years later may be placed with anybody.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from services.outreach.agencies.placements.domain.agency import AgencyStanding
+from shared.frozen import replace
 
 WORKED_BY_AN_AGENCY = "worked by an agency"
 """Why a step of our own ends without a contact."""
