@@ -82,8 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"nothing can be compared without Kafka: {reason}", file=sys.stderr)
         return 2
     plan = QUICK if chosen.quick else FULL
-    plan = replace(plan, loans=chosen.loans or plan.loans, rounds=chosen.rounds or plan.rounds)
-    plan = plan if chosen.quick else replace(plan, panel=chosen.panel)
+    panel = None if chosen.quick else chosen.panel
+    plan = replace(plan, loans=chosen.loans or plan.loans, rounds=chosen.rounds or plan.rounds, panel=panel)
     logs.configure("demo")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started is ended first
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -8,13 +8,12 @@ done. What came of it is held against the file: every account that was ever past
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from datetime import time as hour
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
 from benchmarks.end_to_end import PATIENCE, SLOWEST
-from benchmarks.installation import AT_ONCE, Installation, NotDoneError, installed
+from benchmarks.installation import Installation, NotDoneError, installed
 from benchmarks.loans import SOURCE, record_of
 from benchmarks.machine import Cost
 from benchmarks.plan import Plan
@@ -23,12 +22,11 @@ from benchmarks.servers import servers
 from benchmarks.tables import table
 from services.intake.connectors.card_panel import LENDER, CardPanel, Month
 from services.intake.connectors.cloud_events import outgoing
-from services.intake.connectors.sending import CHINA, Sent
+from services.intake.connectors.sending import Sent
+from services.replay import EVENING, NIGHT, instant_of
 from shared.contracts.core_banking import LoanClosed, LoanOverdue, OfLoan
 from shared.messaging.broker import Outgoing
 from shared.settings import SERVICES
-
-MORNING, EVENING = hour(6, 0), hour(22, 0)
 
 SPEED: Final = 120.0
 """Of outreach's clock: the minute for which it waits before it makes a plan takes half a second."""
@@ -86,7 +84,7 @@ async def run(plan: Plan, results: Results) -> None:
         )
         return
     panel = CardPanel(plan.panel, plan.panel_accounts)
-    first = _at(panel.business_dates()[0], MORNING)
+    first = instant_of(panel.business_dates()[0], NIGHT)
     async with (
         servers(fast=not plan.durable) as running,
         installed(running, evening=first, speed=SPEED) as installation,
@@ -109,18 +107,16 @@ async def _replayed(installation: Installation, panel: CardPanel) -> Replayed:
 
 
 async def _month(installation: Installation, month: Month, book: Book) -> None:
-    await _day(installation, _at(month.business_date, MORNING), islice(month.events, 1))
-    await _day(installation, _at(month.business_date, EVENING), book.heard(month.events))
+    await _day(installation, instant_of(month.business_date, NIGHT), islice(month.events, 1))
+    await _day(installation, instant_of(month.business_date, EVENING), book.heard(month.events))
 
 
 async def _day(installation: Installation, at: datetime, events: Iterator[Sent]) -> None:
     """What the bank says at an hour, and all that follows from it."""
     installation.move(at)
-    many = 0
-    while some := [_record(sent) for sent in islice(events, AT_ONCE)]:
-        await installation.send(some)
-        many += len(some)
-    await installation.until_idle(PATIENCE + many / SLOWEST)
+    records = [_record(sent) for sent in events]
+    await installation.send(records)
+    await installation.until_idle(PATIENCE + len(records) / SLOWEST)
 
 
 def _record(sent: Sent) -> Outgoing:
@@ -139,10 +135,6 @@ async def _check(installation: Installation, book: Book) -> None:
         [(letters,)] = await installation.rows(service, _LETTERS)
         if letters:
             raise NotDoneError(f"{service} has {letters} dead letters")
-
-
-def _at(day: date, at: hour) -> datetime:
-    return datetime.combine(day, at, CHINA)
 
 
 def shown(results: Results) -> str:

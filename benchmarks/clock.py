@@ -51,7 +51,7 @@ class FollowedClock:
 
     def elapsed(self) -> float:
         """Seconds since the machine's start."""
-        return time.monotonic()
+        return self._clock.elapsed()
 
     def _read(self) -> EveningClock:
         stat = os.stat(self._file)  # noqa: PTH116  # it is asked several times in every turn

@@ -273,8 +273,7 @@ async def installed(
     clock = None if pace is None else EveningClock(EVENING, time.time()).now
     broker = await open_broker(broker_url, clock=clock)
     await broker.ensure_topics(topics_of(declared(Settings.demo({}))))
-    made = Installation(servers, broker, broker_url, urls, copies, profiles, batch, pace, evening)
-    made.speeds = {"outreach": speed}
+    made = Installation(servers, broker, broker_url, urls, copies, profiles, batch, pace, evening, {"outreach": speed})
     made.start()
     try:
         await made.until_held()

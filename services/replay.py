@@ -38,15 +38,15 @@ async def run(replay: Replay, settings: Settings, *, fast: bool = False) -> None
     folder = settings.data_directory / "replay"
     months = list(panel.business_dates())
     progress = Progress(len(months), "events applied")
-    start = _at(months[0], NIGHT)
+    start = instant_of(months[0], NIGHT)
     async with stepping.opened(
         settings, folder, "card-panel", parameters, start, own_kafka=replay.own_kafka, fast=fast
     ) as running:
         for number, month in enumerate(panel.months()):
             if number < running.ticks.day:
                 continue
-            await running.tick(number, 0, _at(month.business_date, NIGHT), [next(month.events)])
-            await running.tick(number, 1, _at(month.business_date, EVENING), month.events)
+            await running.tick(number, 0, instant_of(month.business_date, NIGHT), [next(month.events)])
+            await running.tick(number, 1, instant_of(month.business_date, EVENING), month.events)
             await running.tidy()
             progress.show(number + 1, month.business_date, running.stepper.applied)
         progress.close()
@@ -70,7 +70,8 @@ def _parameters(replay: Replay) -> dict[str, object]:
     }
 
 
-def _at(day: date, hour: time) -> datetime:
+def instant_of(day: date, hour: time) -> datetime:
+    """When it is that hour of a day at the bank."""
     return datetime.combine(day, hour, CHINA)
 
 

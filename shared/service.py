@@ -22,7 +22,7 @@ from shared.contracts.envelope import BusinessDateFact, Event, Fact, Moment, Tol
 from shared.contracts.quarantine import Refusal, Resolution
 from shared.contracts.reading import UnreadableError, check_event, parsed
 from shared.http.auth import Machines
-from shared.messaging.broker import Record
+from shared.messaging.broker import Record, header_value
 from shared.messaging.layout import Layout, State
 
 SHARDS = 32
@@ -72,10 +72,7 @@ def _type_of(record: Record) -> str | None:
 
 def told_type(record: Record) -> bytes:
     """The type as the transport tells it, empty where it does not."""
-    for header, value in record.headers:
-        if header == "type":
-            return value
-    return b""
+    return header_value(record.headers, "type") or b""
 
 
 class Reach(StrEnum):

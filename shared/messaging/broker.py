@@ -23,6 +23,14 @@ class Lane(NamedTuple):
 Headers = tuple[tuple[str, bytes], ...]
 
 
+def header_value(headers: Headers, name: str) -> bytes | None:
+    """What the first header of a name holds, None where there is none; a bank may send one without a value."""
+    for key, value in headers:
+        if key == name:
+            return value or b""
+    return None
+
+
 @quick
 @dataclass(frozen=True, slots=True)
 class Outgoing:

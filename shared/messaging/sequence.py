@@ -16,7 +16,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
-from shared.messaging.broker import Headers, Lane
+from shared.messaging.broker import Headers, Lane, header_value
 from shared.messaging.store import Gap, Mark, Source, Standing
 
 LANE_HEADER = "lane"
@@ -46,10 +46,8 @@ class Verdict(Enum):
 
 def header(headers: Headers, name: str) -> str | None:
     """The text of a header, None where it is absent."""
-    for key, value in headers:
-        if key == name:
-            return (value or b"").decode("utf-8", "replace")  # a bank may send a header without a value
-    return None
+    value = header_value(headers, name)
+    return None if value is None else value.decode("utf-8", "replace")
 
 
 def position_header(position: Position, name: str = LANE_HEADER) -> tuple[str, bytes]:
@@ -59,10 +57,8 @@ def position_header(position: Position, name: str = LANE_HEADER) -> tuple[str, b
 
 def position_of(headers: Headers, name: str = LANE_HEADER) -> Position | None:
     """Read the position from a record's headers; None where there is none, or none that can be read."""
-    for key, value in headers:
-        if key == name:
-            return _read(value or b"")
-    return None
+    value = header_value(headers, name)
+    return None if value is None else _read(value)
 
 
 def _read(value: bytes) -> Position | None:
@@ -71,8 +67,9 @@ def _read(value: bytes) -> Position | None:
         return None
     named, incarnation, seq = parts
     source = _source(named)
-    wrong = source is None or not _is_number(incarnation, _LONGEST_INCARNATION) or not _is_number(seq, _LONGEST_SEQ)
-    return None if source is None or wrong else Position(source, int(incarnation), int(seq))
+    if source is None or not (_is_number(incarnation, _LONGEST_INCARNATION) and _is_number(seq, _LONGEST_SEQ)):
+        return None
+    return Position(source, int(incarnation), int(seq))
 
 
 @lru_cache(maxsize=4096)  # every record of a lane names one of a few sources

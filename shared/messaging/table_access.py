@@ -31,8 +31,8 @@ async def load_rows(
         if table.settled and named.get(name):
             rows += await connection.fetch(_select_named(layout.owner, table), *_named_arrays(table, named[name]))
         _gather(content, name, table, rows)
-    unknown = layout.empty("")
-    return {owner: replace(unknown, **{layout.named_by: owner}, **fields) for owner, fields in content.items()}
+    unknown, named_by = layout.empty(""), layout.named_by
+    return {owner: replace(unknown, **{named_by: owner}, **fields) for owner, fields in content.items()}
 
 
 def _gather(content: dict[str, dict[str, Any]], name: str, table: Table, rows: Sequence[asyncpg.Record]) -> None:

@@ -12,14 +12,14 @@ from shared.contracts.intake import ProfileChanged, ProfileErased, SealedProfile
 from shared.frozen import replace
 from shared.messaging.broker import Record
 from shared.profiles import HeldProfile
-from shared.service import Decision, decode_fact
+from shared.service import Decision, decode_fact, told_type
 
 _TYPE = catalogue.wire_name(ProfileReceived).encode()
 
 
 def decode(record: Record) -> Event[Any] | None:
     """Read what is said of persons on a lane that says much else, of which a debtor's other actor takes care."""
-    return decode_fact(record) if ("type", _TYPE) in record.headers else None
+    return decode_fact(record) if told_type(record) == _TYPE else None
 
 
 def take_profile(file: ProfileFile, event: Event[ProfileReceived], now: Moment) -> Decision:
