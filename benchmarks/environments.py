@@ -15,13 +15,13 @@ class NotInstalledError(Exception):
 
 
 def python_of(name: str, places: Path = PLACES) -> Path:
-    """The interpreter of an environment, which is made where it is missing or its lock has changed. Blocks.
+    """The interpreter of an environment. Blocks while it is made: where it is missing, its lock or our own is another.
 
     Raises NotInstalledError.
     """
     lock, place = LOCKS / f"{name}.lock", places / name
     python, mark = place / "bin" / "python", place / "lock.sha256"
-    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
+    digest = hashlib.sha256(lock.read_bytes() + sys.base_prefix.encode()).hexdigest()
     if not mark.exists() or mark.read_text() != digest:
         _run(sys.executable, "-m", "venv", "--clear", str(place))
         _run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes",
