@@ -7,7 +7,7 @@ import asyncio
 import gc
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from benchmarks.peers import job
 from shared.clock import SystemClock
 from shared.contracts.envelope import Event, Fact, Moment, Told
 from shared.contracts.legal import HoldReleased
+from shared.frozen import replace
 from shared.messaging.broker import Record
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.layout import Layout, Table

@@ -11,6 +11,7 @@ raises `Rejected` with the field and the reason; one that cannot accept it yet r
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -52,9 +53,11 @@ class TryLater(Exception):  # noqa: N818  # the name is the decision: nothing is
 
 def decode_fact(record: Record) -> Event[Any] | None:
     """Decode a record of our own topics, None where its type is not known here. Raises Rejected."""
-    name = _type_of(record)
+    read = _reader_of(told_type(record))
+    if read is None:
+        return None
     try:
-        event = parsed(lambda value: catalogue.decode(value, name), record.value)
+        event = parsed(read, record.value)
         if event is not None:
             check_event(event, record.value)
     except UnreadableError as error:
@@ -62,10 +65,11 @@ def decode_fact(record: Record) -> Event[Any] | None:
     return event
 
 
-def _type_of(record: Record) -> str | None:
-    """The type as the transport tells it, None where it does not. Raises Rejected."""
+@lru_cache(maxsize=1024)  # every record names one of a few types
+def _reader_of(told: bytes) -> Callable[[bytes], Event[Any] | None] | None:
+    """What reads a record of a type that the transport tells, None where that is unknown. Raises Rejected."""
     try:
-        return told_type(record).decode() or None
+        return catalogue.decoder_of(told.decode()) if told else catalogue.decode
     except UnicodeDecodeError:
         raise Rejected("is not UTF-8", field="type") from None
 

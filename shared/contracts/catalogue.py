@@ -1,6 +1,6 @@
 """Every topic with the types that travel on it, and the codec between bytes and typed events."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -57,8 +57,8 @@ def fact_type(name: str) -> type[Fact] | None:
 
 
 @cache
-def _decoder(name: str) -> msgspec.json.Decoder[Event[Any]]:
-    return msgspec.json.Decoder(Event[_TYPE_BY_NAME[name]])  # type: ignore[valid-type]  # the type is looked up
+def _decoder(name: str) -> Callable[[bytes], Event[Any]]:
+    return msgspec.json.Decoder(Event[_TYPE_BY_NAME[name]]).decode  # type: ignore[valid-type]  # the type is looked up
 
 
 def encode(event: Event[Any]) -> bytes:
@@ -71,5 +71,10 @@ def decode(value: bytes, name: str | None = None) -> Event[Any] | None:
 
     `name` is the type where the transport already told it. Raises msgspec.DecodeError, which names the field.
     """
-    known = name if name is not None else _peek(value).type
-    return _decoder(known).decode(value) if known in _TYPE_BY_NAME else None
+    read = decoder_of(name if name is not None else _peek(value).type)
+    return None if read is None else read(value)
+
+
+def decoder_of(name: str) -> Callable[[bytes], Event[Any]] | None:
+    """What reads events of one type, None where it is unknown here."""
+    return _decoder(name) if name in _TYPE_BY_NAME else None

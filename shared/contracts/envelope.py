@@ -57,9 +57,7 @@ class Event(msgspec.Struct, Generic[FactT], frozen=True, kw_only=True, gc=False)
     data: FactT
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True, gc=False):
     """A payload that a handler wants told; what is left empty is taken from the event that caused it.
 
     cause: the id of the event that it follows from, where that is one that had waited for the one that is applied: it

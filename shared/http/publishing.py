@@ -7,10 +7,10 @@ from contextlib import suppress
 from itertools import count
 from typing import Annotated
 
+import msgspec
 from fastapi import Depends, Request
 
 from shared.contracts import core_banking
-from shared.frozen import replace
 from shared.http.problems import unavailable
 from shared.http.tracing import current_trace
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, Outgoing, Writer
@@ -78,7 +78,7 @@ def _traced(record: Outgoing) -> Outgoing:
     trace = current_trace()
     if not trace or any(name == "traceparent" for name, _ in record.headers):
         return record
-    return replace(record, headers=(*record.headers, ("traceparent", trace.encode())))
+    return msgspec.structs.replace(record, headers=(*record.headers, ("traceparent", trace.encode())))
 
 
 def public_topic(request: Request) -> TopicWriter:

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 
-from shared.messaging.broker import Lane, Record
+from shared.messaging.broker import Lane, Record, header_value
 from shared.messaging.control import told_before
 from shared.messaging.errands import Answered
-from shared.messaging.sequence import WATERMARK_HEADER, Admission, Verdict, position_of
+from shared.messaging.sequence import LANE_HEADER, WATERMARK_HEADER, Admission, Verdict, position_of
 from shared.messaging.store import CursorMove, Effects, Gap, Out, Source, Standing
 from shared.service import ActorKind
 
@@ -47,6 +49,8 @@ class Admitted:
     fresh: dict[int, list[Record]] = field(default_factory=dict)
     moves: list[CursorMove] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    words: list[Record] = field(default_factory=list)
+    """Watermarks: no events, but they say how far a source has told."""
 
 
 def admit(kind: ActorKind, work: Work) -> Admitted:
@@ -55,32 +59,44 @@ def admit(kind: ActorKind, work: Work) -> Admitted:
     for number, records in work.batch.records.items():
         standing = work.standings[number]
         admission = admitted.admissions.setdefault(number, Admission(standing))
-        admitted.fresh[number] = [
-            each for each in records if kind.is_edge or _is_fresh(admission, each, admitted.counts)
-        ]
-        ends = {record.lane: record.offset + 1 for record in records}
+        fresh = admitted.fresh.setdefault(number, [])
+        ends: dict[Lane, int] = {}
+        for lane, some in groupby(records, attrgetter("lane")):
+            of_lane = list(some)
+            fresh += of_lane if kind.is_edge else _fresh_of(admission, lane, of_lane, admitted)
+            ends[lane] = of_lane[-1].offset + 1
         admitted.moves += [CursorMove(number, lane, standing.cursors.get(lane), end) for lane, end in ends.items()]
     return admitted
 
 
-def _is_fresh(admission: Admission, record: Record, counts: Counter[str]) -> bool:
+def _fresh_of(admission: Admission, lane: Lane, records: Sequence[Record], admitted: Admitted) -> list[Record]:
+    follows = admission.follower(lane)
+    return [
+        each
+        for each in records
+        if follows(header_value(each.headers, LANE_HEADER)) or _is_fresh(admission, each, admitted)
+    ]
+
+
+def _is_fresh(admission: Admission, record: Record, admitted: Admitted) -> bool:
     position = position_of(record.headers)
     if position is None:
-        return _is_unnumbered(admission, record, counts)
+        return _is_unnumbered(admission, record, admitted)
     after = told_before(record) if position.seq == 1 and position.incarnation > 1 else None
     verdict = admission.judge(record.lane, position, after)
-    counts[verdict.value] += 1
-    return verdict is Verdict.NEW
+    if verdict is Verdict.NEW:
+        return True
+    admitted.counts[verdict.value] += 1
+    return False
 
 
-def _is_unnumbered(admission: Admission, record: Record, counts: Counter[str]) -> bool:
+def _is_unnumbered(admission: Admission, record: Record, admitted: Admitted) -> bool:
     """A record that nobody numbered is new to us; a watermark is no event, but may show that something is missing."""
     told = position_of(record.headers, WATERMARK_HEADER)
     if told is not None:
         admission.seen(record.lane, told)
-        return False
-    counts[Verdict.NEW.value] += 1
-    return True
+        admitted.words.append(record)
+    return told is None
 
 
 def standings_after(work: Work, moves: Sequence[CursorMove], effects: Effects) -> dict[int, Standing]:

@@ -17,7 +17,7 @@ from shared.messaging.inputs import Input
 from shared.messaging.layout import State
 from shared.messaging.store import DueRow, Effects, Parked, Standing
 from shared.messaging.telling import Telling
-from shared.service import ActorKind, Rejected, TryLater
+from shared.service import ActorKind, Handler, Rejected, TryLater
 
 TRIES = 3
 """How often a handler that fails unexpectedly is tried before its event is buried."""
@@ -76,8 +76,9 @@ class Applying:
         """Apply one event to its owner; a type without a handler changes nothing. Raises Rejected, TryLater."""
         if item.due is not None and not self._take_out(item, item.due):
             return
-        if type(event.data) in self.kind.handlers:
-            self._handle(item, event)
+        handler = self.kind.handlers.get(type(event.data))
+        if handler is not None:
+            self._handle(item, event, handler)
 
     def to_lane(self, item: Input, event: Event[Any]) -> None:
         """Apply one event that has no owner. Raises Rejected, TryLater."""
@@ -93,15 +94,14 @@ class Applying:
 
     def command(self, item: Input, event: Event[Any]) -> list[Event[Any]]:
         """Apply a command, and return the facts that it led to. Raises Rejected, TryLater."""
-        return self._handle(item, event)
+        return self._handle(item, event, self.kind.handlers[type(event.data)])
 
-    def _handle(self, item: Input, event: Event[Any]) -> list[Event[Any]]:
+    def _handle(self, item: Input, event: Event[Any], handler: Handler) -> list[Event[Any]]:
         if (self.condemned or self.at_most is not None) and self._is_beyond(item.owner):
             return []
-        handler = self.kind.handlers[type(event.data)]
         now = self.moment(item.number, event.lender_id)
         after, told = self._tried(handler, self.states[item.owner], event, now)
-        wrapped = self._tried(self.telling.wrap, item.number, event, told)
+        wrapped = self._tried(self.telling.wrap, item.number, event, told) if told else ()
         self._keep(item, after)
         self.applied.append(item)
         return self.telling.put(wrapped)
@@ -121,12 +121,20 @@ class Applying:
         self.shards.setdefault(item.owner, item.number)
 
     def _tried(self, handler: Callable[..., Any], *arguments: Any) -> Any:
-        for _ in range(TRIES - 1):
+        try:
+            return handler(*arguments)
+        except (Rejected, TryLater):
+            raise
+        except Exception:  # noqa: BLE001  # the last failure is the one that is told
+            return self._tried_again(handler, *arguments)
+
+    def _tried_again(self, handler: Callable[..., Any], *arguments: Any) -> Any:
+        for _ in range(TRIES - 2):
             try:
                 return handler(*arguments)
             except (Rejected, TryLater):
                 raise
-            except Exception:  # noqa: BLE001, S112  # tried again below; the last failure is the one that is told
+            except Exception:  # noqa: BLE001, S112  # tried again below
                 continue
         return self._last_try(handler, *arguments)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from shared.frozen import quick
+import msgspec
 
 
 class Lane(NamedTuple):
@@ -31,9 +31,7 @@ def header_value(headers: Headers, name: str) -> bytes | None:
     return None
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A record to append."""
 
     key: bytes | None
@@ -41,9 +39,7 @@ class Outgoing:
     headers: Headers = ()
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A record as read back. `offset` is dense within its lane but for what retention or the broker removed."""
 
     lane: Lane

@@ -21,7 +21,7 @@ from shared.messaging.inputs import Input
 from shared.messaging.layout import State
 from shared.messaging.store import Answer, Command, Effects, Letter, Operation, Quarantined, Resolved, Stop
 from shared.messaging.telling import Telling
-from shared.service import ActorKind, Rejected
+from shared.service import FOR_THE_RUNTIME, ActorKind, Rejected
 
 __all__ = ["TRIES", "Deciding", "Loaded", "text_of"]
 
@@ -100,17 +100,25 @@ class Deciding:
             self._event(item, item.event)
 
     def _event(self, item: Input, event: Event[Any]) -> None:
-        data = event.data
-        if isinstance(data, BusinessDateFact) and not self._applying.advances(item.number, event):
-            self.counts["repeated_dates"] += 1
-        elif isinstance(data, Refusal):
-            self._quarantine(item.number, item.owner, data.letter_id, event)
-        elif isinstance(data, Resolution):
-            self._release(item.number, item.owner, data.letter_id, event)
-        elif self.quarantines.get(item.owner):
+        if isinstance(event.data, FOR_THE_RUNTIME) and self._note(item, event):
+            return
+        if self.quarantines.get(item.owner):
             self._park(item)
         else:
             self._apply(item, event)
+
+    def _note(self, item: Input, event: Event[Any]) -> bool:
+        """Take note of what is the runtime's own affair; whether it is nobody else's."""
+        data = event.data
+        if isinstance(data, BusinessDateFact):
+            repeated = not self._applying.advances(item.number, event)
+            self.counts["repeated_dates"] += repeated
+            return repeated
+        if isinstance(data, Refusal):
+            self._quarantine(item.number, item.owner, data.letter_id, event)
+        else:
+            self._release(item.number, item.owner, data.letter_id, event)
+        return True
 
     def _answer(self, item: Input, event: Event[Any]) -> None:
         """Apply what came of an errand; where it cannot be, it is as if nobody had answered: due work asks again."""

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from shared.messaging.broker import Headers, Lane, Outgoing, Record
-from shared.messaging.sequence import Position, position_header
+from shared.messaging.sequence import LANE_HEADER, position_begins
 from shared.messaging.store import Source, StoredFacts
 
 
@@ -51,14 +51,15 @@ def chained(head: bytes, source: Source, stored_lane: Lane, seq_from: int, body:
 
 def records_of(source: Source, stored: StoredFacts) -> list[Outgoing]:
     """The records to publish for what was stored: the same bytes every time."""
+    begins = position_begins(source, stored.incarnation)
     return [
-        Outgoing(fact.key or None, fact.value, _headers(fact, Position(source, stored.incarnation, seq)))
+        Outgoing(fact.key or None, fact.value, _headers(fact, b"%b%d" % (begins, seq)))
         for seq, fact in enumerate(_facts(stored.body), start=stored.seq_from)
     ]
 
 
-def _headers(fact: FramedFact, position: Position) -> Headers:
-    return ("type", fact.type.encode()), position_header(position), ("traceparent", fact.trace.encode())
+def _headers(fact: FramedFact, position: bytes) -> Headers:
+    return ("type", fact.type.encode()), (LANE_HEADER, position), ("traceparent", fact.trace.encode())
 
 
 def pack_record(record: Record) -> bytes:

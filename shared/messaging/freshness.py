@@ -31,12 +31,16 @@ class Freshness:
     _read: dict[int, datetime] = field(default_factory=dict)
     _said: dict[tuple[Source, Lane], tuple[Position, int]] = field(default_factory=dict)
 
-    def heard(self, records: Iterable[Record], standings: Mapping[int, Standing]) -> None:
-        """Take in the watermarks among records whose turn has committed."""
-        for record in records:
+    def read(self, records: Iterable[Record]) -> None:
+        """See up to which instant an edge has read the bank's partitions, by records whose turn has committed."""
+        for record in records if self.kind.is_edge else ():
+            if record.lane.topic == self.kind.inputs[0]:
+                self._read[record.lane.partition] = record.timestamp
+
+    def heard(self, words: Iterable[Record], standings: Mapping[int, Standing]) -> None:
+        """Take in watermarks whose turn has committed."""
+        for record in words:
             number = record.lane.partition
-            if self.kind.is_edge and record.lane.topic == self.kind.inputs[0]:
-                self._read[number] = record.timestamp
             told = position_of(record.headers, WATERMARK_HEADER)
             watermark = None if told is None else watermark_of(record)
             if watermark is None or told is None or number not in standings:

@@ -1,7 +1,6 @@
 """What a turn applies, one by one: a record, an answer, a due row, a command, or a letter that is tried again."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +8,6 @@ import msgspec
 
 from shared.contracts.envelope import Event, derived_id
 from shared.contracts.reading import LONGEST_NAME, UnreadableError, parsed
-from shared.frozen import quick, replace
 from shared.messaging.broker import Record
 from shared.messaging.frames import unpack_due, unpack_record
 from shared.messaging.layout import Layout
@@ -19,9 +17,7 @@ from shared.service import ActorKind, Rejected, TryLater, told_type
 DUE_TOPIC = "due"
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(msgspec.Struct, frozen=True):
     """One thing to apply for one actor; exactly one of `event` and `refused` is set."""
 
     number: int
@@ -117,7 +113,7 @@ def from_letter(kind: ActorKind, letter: Letter, raw: bytes, now: datetime) -> I
         if tried is None:
             return None
         item = tried
-    return replace(item, letter=letter)
+    return msgspec.structs.replace(item, letter=letter)
 
 
 def due_content(due: DueRow) -> dict[str, Any]:

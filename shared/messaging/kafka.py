@@ -16,7 +16,15 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import OffsetOutOfRangeError, TopicAlreadyExistsError, for_code
 
 from shared.contracts.reading import LAST_YEAR
-from shared.messaging.broker import BrokerUnavailableError, Lane, OffsetGoneError, Outgoing, Record, TopicSpec
+from shared.messaging.broker import (
+    BrokerUnavailableError,
+    Headers,
+    Lane,
+    OffsetGoneError,
+    Outgoing,
+    Record,
+    TopicSpec,
+)
 from shared.messaging.kafka_clients import (
     CONSUMER,
     PRODUCER,
@@ -301,16 +309,21 @@ class KafkaWriter:
         """Kafka batches that hold the records in order; a record alone is never too large for one."""
         building: Any = None
         for record in batch:
-            message = {"timestamp": at, "key": record.key, "value": record.value, "headers": list(record.headers)}
-            if building is None or building.append(**message) is None:
+            headers = list(record.headers)
+            if building is None or not _taken(building, at, record, headers):
                 if building is not None:
                     building.close()
                     yield building
                 building = self._producer.create_batch()
-                building.append(**message)
+                _taken(building, at, record, headers)
         if building is not None:
             building.close()
             yield building
+
+
+def _taken(building: Any, at: int | None, record: Outgoing, headers: list[tuple[str, bytes]]) -> bool:
+    """Whether there was room for a record in a Kafka batch."""
+    return building.append(timestamp=at, key=record.key, value=record.value, headers=headers) is not None
 
 
 def _forget(sent: Sequence[asyncio.Future[Any]]) -> None:
@@ -333,9 +346,16 @@ def _all_led(topics: Sequence[TopicSpec], found: Mapping[str, Sequence[Mapping[s
 
 
 def _records_of(lane: Lane, messages: Sequence[Any]) -> Iterator[Record]:
-    for message in messages:
-        headers = tuple([(name, value or b"") for name, value in message.headers])
-        yield Record(lane, message.offset, message.key, message.value or b"", headers, _instant(message.timestamp))
+    for each in messages:
+        yield Record(lane, each.offset, each.key, each.value or b"", _filled(each.headers), _instant(each.timestamp))
+
+
+def _filled(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
+    """Headers as they are, but that one without a value, which only others than us write, has an empty one."""
+    for _, value in headers:
+        if value is None:
+            return tuple([(name, value or b"") for name, value in headers])
+    return headers  # type: ignore[return-value]  # just seen: a tuple, as aiokafka makes it
 
 
 @lru_cache(maxsize=1024)  # what was written together has one instant

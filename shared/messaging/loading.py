@@ -10,7 +10,7 @@ from shared.messaging.applying import Loaded
 from shared.messaging.deciding import text_of
 from shared.messaging.frames import unpack_record
 from shared.messaging.inputs import Input, from_command, from_due, from_letter, from_record
-from shared.messaging.layout import Key
+from shared.messaging.layout import Key, nothing_named
 from shared.messaging.store import Letter, Parked, Transaction
 from shared.service import ActorKind, Rejected
 from shared.vault import Vault
@@ -88,7 +88,7 @@ class Loading:
             item.letter.owner: item.number for item in letters.values() if item.letter and self._sets_apart(item)
         }
         quarantines = await transaction.quarantines(owners) if owners else {}
-        releasing = _released_by(inputs, letters) & set(quarantines)
+        releasing = _released_by(inputs, letters) & set(quarantines) if quarantines else ()
         waiting = await transaction.parked(releasing) if releasing else {}
         parked = {owner: self._unsealed(owner, rows) for owner, rows in waiting.items()}
         items = [*inputs, *letters.values(), *(item for rows in parked.values() for _, item in rows)]
@@ -123,7 +123,7 @@ class Loading:
 
     def _named(self, items: Iterable[Input]) -> dict[str, set[tuple[str, Key]]]:
         named: dict[str, set[tuple[str, Key]]] = {}
-        for item in items:
+        for item in items if self.kind.layout.named is not nothing_named else ():
             if item.event is not None and item.owner:
                 for name, key in self.kind.layout.named(item.event):
                     named.setdefault(name, set()).add((item.owner, key))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, OffsetGoneError, Reader, Record
 from shared.messaging.worker import Worker
@@ -44,7 +45,7 @@ class Reading:
         except BrokerUnavailableError:
             await self.close()
             raise
-        return sorted(records, key=lambda record: record.lane)
+        return sorted(records, key=attrgetter("lane"))
 
     async def close(self) -> None:
         """Close the reader."""

@@ -5,12 +5,15 @@ always follows the first occurrence of the one before. A consumer keeps one mark
 is a duplicate, the next one is new, anything further is a gap. While a gap stands, everything of that source is dropped
 until the missing number comes: the source re-emits from there to its head.
 
+Nearly every record is the one after the last of its source: what its header must say then is known beforehand, and to
+compare it costs a fraction of reading it.
+
 A source whose database went back in time numbers anew under a later incarnation. The first thing that it then tells on
 a lane is how far it had told there before, so that nobody goes over to the new numbers with an old one missing.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -55,6 +58,11 @@ def position_header(position: Position, name: str = LANE_HEADER) -> tuple[str, b
     return name, f"{position.source} {position.incarnation} {position.seq}".encode()
 
 
+def position_begins(source: Source, incarnation: int) -> bytes:
+    """The value of a position's header but for the number at its end."""
+    return f"{source} {incarnation} ".encode()
+
+
 def position_of(headers: Headers, name: str = LANE_HEADER) -> Position | None:
     """Read the position from a record's headers; None where there is none, or none that can be read."""
     value = header_value(headers, name)
@@ -82,13 +90,47 @@ def _is_number(digits: bytes, longest: int) -> bool:
     return digits.isdigit() and len(digits) <= longest
 
 
+@dataclass(slots=True, eq=False)
+class _Run:
+    """How far one source was admitted in one lane in this turn; `awaited` is what its next header says."""
+
+    begins: bytes
+    incarnation: int
+    seq: int
+    awaited: bytes
+
+
 @dataclass(slots=True)
 class Admission:
     """Judges the records of one actor in one turn, on top of a standing that it leaves as it is."""
 
     standing: Standing
-    marks: dict[tuple[Lane, Source], Mark] = field(default_factory=dict)
     gaps: dict[tuple[Lane, Source], Gap | None] = field(default_factory=dict)
+    _runs: dict[tuple[Lane, Source], _Run] = field(default_factory=dict)
+    _awaited: dict[Lane, dict[bytes, _Run]] = field(default_factory=dict)
+
+    @property
+    def marks(self) -> Mapping[tuple[Lane, Source], Mark]:
+        """How far each source that was heard in this turn is applied."""
+        return {key: Mark(run.incarnation, run.seq) for key, run in self._runs.items()}
+
+    def follower(self, lane: Lane) -> Callable[[bytes | None], bool]:
+        """A question about the position headers of one lane: whether a record is the one after the last of its source.
+
+        One that is not may be anything, and is to be judged.
+        """
+        awaited = self._awaited.setdefault(lane, {})
+
+        def follows(position: bytes | None) -> bool:
+            run = awaited.pop(position, None) if position is not None else None
+            if run is None:
+                return False
+            run.seq += 1
+            run.awaited = b"%b%d" % (run.begins, run.seq + 1)
+            awaited[run.awaited] = run
+            return True
+
+        return follows
 
     def judge(self, lane: Lane, position: Position, after: Mark | None = None) -> Verdict:
         """Say what a record is, and remember it as applied if it is new.
@@ -105,8 +147,8 @@ class Admission:
         if position.seq > expected or (expected == 1 and after is not None and after > mark):
             self._miss(key, mark, position.seq)
             return Verdict.MISSING_BEFORE
-        self.marks[key] = Mark(position.incarnation, position.seq)
         self._close(key, position)
+        self._follow(key, position)
         return Verdict.NEW
 
     def seen(self, lane: Lane, position: Position) -> bool:
@@ -124,10 +166,24 @@ class Admission:
         return {key: gap for key, gap in merged.items() if gap is not None}
 
     def _mark(self, key: tuple[Lane, Source]) -> Mark:
-        return self.marks.get(key) or self.standing.marks.get(key) or Mark(0, 0)
+        run = self._runs.get(key)
+        return Mark(run.incarnation, run.seq) if run else self.standing.marks.get(key) or Mark(0, 0)
+
+    def _follow(self, key: tuple[Lane, Source], position: Position) -> None:
+        self._lose_sight_of(key)
+        begins = position_begins(position.source, position.incarnation)
+        run = _Run(begins, position.incarnation, position.seq, b"%b%d" % (begins, position.seq + 1))
+        self._runs[key] = self._awaited.setdefault(key[0], {})[run.awaited] = run
+
+    def _lose_sight_of(self, key: tuple[Lane, Source]) -> None:
+        """Have the next record of a source judged: it is of another incarnation, or closes a gap."""
+        run = self._runs.get(key)
+        if run is not None:
+            self._awaited[key[0]].pop(run.awaited, None)
 
     def _miss(self, key: tuple[Lane, Source], mark: Mark, seen: int) -> None:
         """What follows the mark is missing, of whatever incarnation it is; a source's first is 1."""
+        self._lose_sight_of(key)
         gap = Gap(mark.incarnation or 1, mark.seq + 1, seen)
         known = self.gaps[key] if key in self.gaps else self.standing.gaps.get(key)
         if known is None or known.incarnation != gap.incarnation:

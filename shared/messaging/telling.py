@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -20,7 +20,7 @@ from shared.tracing.identity import onward, salt_of, span_of
 _data = msgspec.json.Encoder().encode
 
 
-class Wrapped(NamedTuple):
+class Wrapped(msgspec.Struct, frozen=True, gc=False):
     """A fact in its envelope, with the lane that it is for."""
 
     number: int
@@ -36,7 +36,8 @@ class Telling:
     kind: ActorKind
     now: datetime
     service: str = ""
-    lanes: dict[tuple[int, Lane], list[FramedFact]] = field(default_factory=dict)
+    lanes: dict[tuple[int, int], list[FramedFact]] = field(default_factory=dict)
+    """What each actor tells on each partition of its output."""
     history: list[HistoryRow] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     _salt: int = field(init=False)
@@ -47,46 +48,54 @@ class Telling:
 
     def tell(self, number: int, cause: Event[Any], told: Told, ordinal: int | str) -> None:
         """Tell one payload of the runtime's own, under an ordinal that no handler's fact has."""
-        self.put(self._wrap(number, cause, told, ordinal))
+        self.put(self._wrap(number, cause, told, ordinal, self._trace(cause)))
 
     def wrap(self, number: int, cause: Event[Any], told: Iterable[Told]) -> list["Wrapped"]:
         """Put what a handler returned into envelopes and bytes; nothing is told yet. Raises what cannot be encoded."""
         wrapped: list[Wrapped] = []
         ordinals: dict[str, int] = {}
+        trace = self._trace(cause)
         for each in told:
             of = each.cause or cause.id
             ordinal = ordinals.get(of, 0)
-            wrapped += self._wrap(number, cause, each, ordinal)
+            wrapped += self._wrap(number, cause, each, ordinal, trace)
             ordinals[of] = ordinal + 1
         return wrapped
+
+    def _trace(self, cause: Event[Any]) -> str:
+        return onward(cause, span_of(self._salt, cause.id))
 
     def put(self, wrapped: Iterable["Wrapped"]) -> list[Event[Any]]:
         """Put wrapped facts on their lanes, and return them."""
         events: list[Event[Any]] = []
-        for number, partition, event, fact in wrapped:
-            self.lanes.setdefault((number, Lane(self.kind.output, partition)), []).append(fact)
+        kind = self.kind
+        for each in wrapped:
+            event = each.event
+            self.lanes.setdefault((each.number, each.partition), []).append(each.fact)
             events.append(event)
-            if type(event.data) in self.kind.errands:
-                self.calls.append(Call(number, event))
-            if self.kind.keeps_history and event.debtor_id:
-                self.history.append(_history(number, event))
+            if type(event.data) in kind.errands:
+                self.calls.append(Call(each.number, event))
+            if kind.keeps_history and event.debtor_id:
+                self.history.append(_history(each.number, event))
         return events
 
-    def _wrap(self, number: int, cause: Event[Any], told: Told, ordinal: int | str) -> list["Wrapped"]:
+    def _wrap(self, number: int, cause: Event[Any], told: Told, ordinal: int | str, trace: str) -> list["Wrapped"]:
         debtor_id = cause.debtor_id if told.debtor_id is None else told.debtor_id
         if not debtor_id and self.kind.name != "lane":
-            return self._for_every_lane(number, cause, told, ordinal)
-        event = self._envelope(cause, told, debtor_id, derived_id(told.cause or cause.id, ordinal))
+            return self._for_every_lane(number, cause, told, ordinal, trace)
+        event = self._envelope(cause, told, debtor_id, derived_id(told.cause or cause.id, ordinal), trace)
         partition = number if self.kind.name == "lane" else partition_of(debtor_id, SHARDS)
         return [Wrapped(number, partition, event, _framed(event))]
 
-    def _for_every_lane(self, number: int, cause: Event[Any], told: Told, ordinal: int | str) -> list["Wrapped"]:
+    def _for_every_lane(
+        self, number: int, cause: Event[Any], told: Told, ordinal: int | str, trace: str
+    ) -> list["Wrapped"]:
         """The same payload on every lane, under an id of its own on each."""
         ids = [derived_id(f"{cause.id}/{partition}", ordinal) for partition in range(SHARDS)]
-        events = [self._envelope(cause, told, "", event_id) for event_id in ids]
+        events = [self._envelope(cause, told, "", event_id, trace) for event_id in ids]
         return [Wrapped(number, partition, event, _framed(event)) for partition, event in enumerate(events)]
 
-    def _envelope(self, cause: Event[Any], told: Told, debtor_id: str, event_id: str) -> Event[Any]:
+    def _envelope(self, cause: Event[Any], told: Told, debtor_id: str, event_id: str, trace: str) -> Event[Any]:
         return Event(
             id=event_id,
             type=catalogue.wire_name(type(told.data)),
@@ -97,13 +106,16 @@ class Telling:
             caused_by=told.cause or cause.id,
             occurred_at=told.occurred_at or cause.occurred_at,
             recorded_at=self.now,
-            trace=onward(cause, span_of(self._salt, cause.id)),
+            trace=trace,
             data=told.data,
         )
 
     def stored(self, source: Source, standings: Mapping[int, Standing]) -> list[tuple[StoredFacts, OutMove]]:
         """Number and frame what was told, and move each lane's counter and hash chain on."""
-        return [self._stored(source, standings[number], lane, facts) for (number, lane), facts in self.lanes.items()]
+        return [
+            self._stored(source, standings[number], Lane(self.kind.output, partition), facts)
+            for (number, partition), facts in self.lanes.items()
+        ]
 
     @staticmethod
     def _stored(source: Source, standing: Standing, lane: Lane, facts: list[FramedFact]) -> tuple[StoredFacts, OutMove]:

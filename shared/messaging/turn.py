@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from shared.keys import KeyStore
 from shared.messaging.admitting import Admitted, Batch, Work, admit, standings_after
 from shared.messaging.applying import Condemned
-from shared.messaging.broker import Lane
+from shared.messaging.broker import Lane, Record
 from shared.messaging.deciding import Deciding
 from shared.messaging.errands import Call
 from shared.messaging.halving import Rehearsal, first_failure, guilty
@@ -76,6 +76,7 @@ class Turned:
     effects: Effects = field(default_factory=Effects)
     calls: list[Call] = field(default_factory=list)
     applied: list[Input] = field(default_factory=list)
+    words: list[Record] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -201,6 +202,7 @@ class Turn:
             effects=effects,
             calls=deciding.telling.calls,
             applied=deciding.applied,
+            words=admitted.words,
         )
 
     async def _stop_the_poisoned(

@@ -241,7 +241,8 @@ class Worker:
         self.publisher.submit(turned.facts)
         self.errands.start(turned.calls)
         self.notices.turned(turned, records)
-        self.freshness.heard(records, self.standings)
+        self.freshness.read(records)
+        self.freshness.heard(turned.words, self.standings)
         control = control_topic(self.kind.output)
         for record in records:
             if record.lane.topic == control:

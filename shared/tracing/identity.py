@@ -6,6 +6,7 @@ of them has seen another. Whether a trace is exported follows from its id alone:
 
 import hashlib
 import re
+from contextlib import suppress
 from functools import cache
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ TRACEPARENT: Final = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?P<trace>(?!0{32})[0-9a-f]{32})-(?P<span>(?!0{16})[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})"
 )
 _OWN_ID: Final = re.compile(r"(?!0{32})[0-9a-f]{32}")
+_OWN_LENGTH: Final = 32
 _SPAN: Final = 2**64 - 1
 _EVERY: Final = "g"
 """Above every hexadecimal digit."""
@@ -23,21 +25,24 @@ _EVERY: Final = "g"
 @cache
 def salt_of(actor: str) -> int:
     """What tells the spans of one actor (`service/kind`) from those of others that apply the same events."""
-    return _number(hashlib.sha256(actor.encode()).hexdigest())
+    return _drawn(actor)
 
 
 def span_of(salt: int, event_id: str) -> str:
     """The id of the span in which an actor applies an event: the same on every replay."""
-    try:
-        number = _number(event_id)
-    except ValueError:
-        number = _number(hashlib.sha256(event_id.encode()).hexdigest())
-    return f"{(number ^ salt) & _SPAN:016x}"
+    return f"{(_number(event_id) ^ salt) & _SPAN:016x}"
 
 
 def _number(event_id: str) -> int:
-    """The first eight bytes of an id of our own, which are as good as drawn by chance. Raises ValueError for others."""
-    return int(event_id[:16], 16)
+    """The first eight bytes of an id of our own, which are as good as drawn by chance; of others they are drawn."""
+    if len(event_id) == _OWN_LENGTH:
+        with suppress(ValueError):
+            return int(event_id[:16], 16)
+    return _drawn(event_id)
+
+
+def _drawn(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
 def onward(cause: Event[Any], span: str) -> str:

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -135,7 +135,7 @@ class Bank:
         self.mistakes.append(name)
         wrong = replace_party(snapshot, f"{snapshot.party_id}-X")
         record = self._record(Sent(name, snapshot.posting_cut_off, wrong))
-        return record if self._chance.random() < 0.7 else replace(record, value=record.value[:-9])
+        return record if self._chance.random() < 0.7 else msgspec.structs.replace(record, value=record.value[:-9])
 
     async def _is_known(self, loan_id: str) -> bool:
         known = "SELECT 1 FROM loan_directory WHERE loan_key = $1"

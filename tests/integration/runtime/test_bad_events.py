@@ -31,7 +31,8 @@ def mended(amount: int) -> Any:
     readable = toy.value_of(toy.Added(amount=amount), "d1")
 
     def decode(record: Any) -> Any:
-        return toy.decode(replace(record, value=readable) if record.value == UNREADABLE else record)
+        said = msgspec.structs.replace(record, value=readable) if record.value == UNREADABLE else record
+        return toy.decode(said)
 
     def handler(state: Any, event: Any, now: Any) -> Any:
         broken = event.data.amount == BROKEN

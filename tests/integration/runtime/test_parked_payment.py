@@ -56,7 +56,7 @@ class House:
             self._written += 1
             whole = fact[0] if isinstance(fact, tuple) else fact
             record = outgoing(whole, source="/bank", event_id=str(self._written), time=AT, key=b"any")
-            records.append(replace(record, value=fact[1]) if isinstance(fact, tuple) else record)
+            records.append(msgspec.structs.replace(record, value=fact[1]) if isinstance(fact, tuple) else record)
         await self._append(records)
         await self._stepper.settle()
 

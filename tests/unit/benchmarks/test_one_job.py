@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
+
 from benchmarks.contenders import CONTENDERS, OURS, PLAIN, Contender
 from benchmarks.environments import NotInstalledError
 from benchmarks.job_load import STALE, Bank, Judged, change_of, judged
@@ -85,7 +87,7 @@ def test_a_peer_keeps_the_newest_of_a_batch() -> None:
 
 
 def test_a_watermark_tells_no_change() -> None:
-    marked = replace(record(b""), headers=(("told-up-to", b"job/lane/3 1 9"),))
+    marked = msgspec.structs.replace(record(b""), headers=(("told-up-to", b"job/lane/3 1 9"),))
     assert change_of(marked) is None
 
 

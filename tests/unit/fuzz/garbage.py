@@ -3,8 +3,10 @@
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
+
+import msgspec
 
 from services.installed import declared
 from services.intake.connectors.cloud_events import outgoing
@@ -78,13 +80,17 @@ def bad(kind: ActorKind) -> list[Record]:
     needed = [(), *(("data", name) for name in ("amount", "plan_number") if name in json.loads(example.value)["data"])]
     envelope = [] if kind.is_edge else [("id",), ("occurred_at",), ("debtor_id",), ("lender_id",)]
     made = [filled(example.value, place, fragment) for place in [*needed, *envelope] for fragment in RAW]
-    records = [replace(example, value=value, key=KEYS[number % len(KEYS)]) for number, value in enumerate(made)]
-    records += [replace(example, value=b"{", headers=headers, key=key) for headers in HEADERS for key in KEYS]
+    records = [
+        msgspec.structs.replace(example, value=value, key=KEYS[number % len(KEYS)]) for number, value in enumerate(made)
+    ]
+    records += [
+        msgspec.structs.replace(example, value=b"{", headers=headers, key=key) for headers in HEADERS for key in KEYS
+    ]
     return [each for each in records if not _is_read(kind, each)]
 
 
 def _unnumbered(arrived: Record) -> Record:
-    return replace(arrived, headers=tuple(each for each in arrived.headers if each[0] != LANE_HEADER))
+    return msgspec.structs.replace(arrived, headers=tuple(each for each in arrived.headers if each[0] != LANE_HEADER))
 
 
 def _is_read(kind: ActorKind, arrived: Record) -> bool:
@@ -101,7 +107,7 @@ def stream(kind: ActorKind) -> tuple[list[Record], list[int]]:
     records: list[Record] = []
     for number, each in enumerate(bad(kind)):
         records.append(good(kind, number, len(records)))
-        records.append(replace(each, lane=records[-1].lane, offset=len(records)))
+        records.append(msgspec.structs.replace(each, lane=records[-1].lane, offset=len(records)))
     return records, [each.offset for each in records[1::2]]
 
 

@@ -31,7 +31,7 @@ async def test_events_are_applied_in_order_and_told_one_by_one(bench: Bench) -> 
 
 
 async def test_an_event_of_a_type_that_is_not_handled_is_passed_over(bench: Bench) -> None:
-    unknown = replace(bench.record(toy.Added(amount=1)), headers=(("type", b"toy.later"),))
+    unknown = msgspec.structs.replace(bench.record(toy.Added(amount=1)), headers=(("type", b"toy.later"),))
     await bench.play(unknown, *bench.added(2))
     assert (bench.applied(), bench.letters()) == ([2], [])
     assert bench.standings[3].cursors == {Lane("toy.in", 3): 2}
@@ -127,7 +127,7 @@ async def test_a_decoder_that_fails_costs_one_event(bench: Bench) -> None:
 
 @pytest.mark.parametrize("key", [pytest.param("a\x00b", id="a NUL"), pytest.param("\ufffd", id="no UTF-8")])
 async def test_a_key_that_cannot_be_kept_costs_one_event(bench: Bench, key: str) -> None:
-    record = replace(bench.record(b"bad"), key=key.encode() if "\x00" in key else b"\xff")
+    record = msgspec.structs.replace(bench.record(b"bad"), key=key.encode() if "\x00" in key else b"\xff")
     await bench.play(record, *bench.added(1, debtor_id="d2"))
     [(_, _, owner, _)] = bench.letters()
     assert "\x00" not in owner

@@ -96,7 +96,7 @@ def test_an_edge_that_is_behind_is_as_fresh_as_what_it_has_read() -> None:
     freshness = Freshness(EDGE)
     held = {3: Standing(3, 1, cursors={IN: 12})}
     assert said(freshness, held, {IN: 13}) == {}
-    freshness.heard([Record(IN, 11, None, b"", (), after(2))], held)
+    freshness.read([Record(IN, 11, None, b"", (), after(2))])
     assert said(freshness, held, {IN: 13})[Lane(OUT, 0)][0] == Watermark(after(2), 7)
 
 

@@ -1,6 +1,6 @@
 """Dense sequences: what is new, what is a duplicate, what is missing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -30,6 +30,12 @@ def other(seq: int) -> Position:
 
 def judged(admission: Admission, positions: Sequence[Position]) -> list[Verdict]:
     return [admission.judge(LANE, position) for position in positions]
+
+
+def followed(admission: Admission, positions: Sequence[Position]) -> list[Verdict]:
+    """Judged where they are not seen to be the next of their source."""
+    follows = admission.follower(LANE)
+    return [NEW if follows(position_header(position)[1]) else admission.judge(LANE, position) for position in positions]
 
 
 VERDICTS = [
@@ -89,9 +95,12 @@ def test_nobody_goes_over_to_a_new_incarnation_with_something_missing(
 
 
 @pytest.mark.parametrize(("positions", "verdicts", "gaps"), VERDICTS)
-def test_records_are_judged_by_their_numbers(positions: Any, verdicts: Any, gaps: dict[str, Gap]) -> None:
+@pytest.mark.parametrize("admitted", [judged, followed])
+def test_records_are_judged_by_their_numbers(
+    positions: Any, verdicts: Any, gaps: dict[str, Gap], admitted: Callable[..., list[Verdict]]
+) -> None:
     admission = Admission(standing())
-    assert judged(admission, positions) == verdicts
+    assert admitted(admission, positions) == verdicts
     assert admission.open_gaps() == {(LANE, source): gap for source, gap in gaps.items()}
 
 
@@ -170,6 +179,23 @@ def test_whatever_comes_is_admitted_densely_however_it_is_cut_into_turns(seqs: l
     whole = Admission(standing())
     assert judged(whole, [at(seq) for seq in seqs]) == [*before, *after]
     assert whole.open_gaps() == second.open_gaps()
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.sampled_from([1, 1, 1, 2])), min_size=4, max_size=40))
+def test_what_is_only_compared_is_admitted_as_if_it_were_judged(said: list[tuple[int, int]]) -> None:
+    slow, fast = Admission(standing()), Admission(standing())
+    positions = [at(*each) for each in said]
+    assert followed(fast, positions) == judged(slow, positions)
+    assert (fast.marks, fast.open_gaps()) == (slow.marks, slow.open_gaps())
+
+
+def test_most_records_are_only_compared() -> None:
+    admission = Admission(standing(marks={(LANE, SOURCE): Mark(1, 7)}))
+    follows = admission.follower(LANE)
+    headers = [position_header(at(seq))[1] for seq in (8, 9, 10, 12)]
+    assert not follows(headers[0])
+    assert admission.judge(LANE, at(8)) is NEW
+    assert [follows(header) for header in (*headers[1:], None)] == [True, True, False, False]
 
 
 @given(st.integers(1, 10**9 - 1), st.integers(0, 10**18 - 1))

@@ -360,5 +360,6 @@ def test_it_reads_business_dates_and_passes_over_the_rest_unread() -> None:
         assert item is not None
         assert item.event is not None
         assert item.event.data == date_reached
-    other = replace(record(date_reached), value=b"not read", headers=(("type", b"intake.case-opened.v1"),))
+    headers = (("type", b"intake.case-opened.v1"),)
+    other = msgspec.structs.replace(record(date_reached), value=b"not read", headers=headers)
     assert from_record(register, 0, other) is None

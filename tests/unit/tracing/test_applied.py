@@ -32,7 +32,7 @@ def record(bench: Bench, data: Any, event_id: str, trace: str = "", debtor_id: s
     """A record whose event has an id and a trace of its own."""
     told = bench.record(data, debtor_id)
     content = msgspec.json.decode(told.value)
-    return replace(told, value=msgspec.json.encode({**content, "id": event_id, "trace": trace}))
+    return msgspec.structs.replace(told, value=msgspec.json.encode({**content, "id": event_id, "trace": trace}))
 
 
 def spans_of(turned: Turned, ratio: float = 1.0) -> list[Span]:
@@ -65,7 +65,7 @@ async def test_what_an_application_tells_has_its_span_as_parent(bench: Bench) ->
 
 async def test_what_is_buried_or_parked_or_passed_over_has_no_span(bench: Bench) -> None:
     bad, later = record(bench, Added(amount=-1), ROOT), record(bench, Added(amount=2), "b" * 32)
-    unknown = replace(bench.record(Added(amount=1)), headers=(("type", b"toy.later"),))
+    unknown = msgspec.structs.replace(bench.record(Added(amount=1)), headers=(("type", b"toy.later"),))
     turned = await bench.play(bad, later, unknown)
     assert (turned.counts["buried"], turned.counts["parked"], turned.counts["applied"]) == (1, 1, 0)
     assert spans_of(turned) == []
@@ -78,7 +78,8 @@ async def test_commands_and_due_work_have_spans_too(bench: Bench) -> None:
     assert command.event is not None
     assert due.event is not None
     turned = replace(
-        bench.turned[0], applied=[replace(command, event=msgspec.structs.replace(command.event, id=ROOT)), due]
+        bench.turned[0],
+        applied=[msgspec.structs.replace(command, event=msgspec.structs.replace(command.event, id=ROOT)), due],
     )
     assert [(span.name, span.attributes["fairdue.lane"]) for span in spans_of(turned)] == [
         ("command:add", "command"), ("due:rings", "due")
