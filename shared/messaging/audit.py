@@ -12,6 +12,7 @@ import asyncpg
 
 from shared.messaging.broker import Lane
 from shared.messaging.frames import chained
+from shared.messaging.packing import DamagedError, unpacked
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -61,7 +62,10 @@ def _fault(service: str, before: asyncpg.Record | None, link: asyncpg.Record) ->
     if link["seq_from"] != expected:
         return f"a link is missing before this one: expected {expected}"
     head = b"" if before is None else before["head"]
-    body = link["body"]
+    try:
+        body = None if link["body"] is None else unpacked(link["body"])
+    except DamagedError as error:
+        return str(error)
     if body is not None and chained(head, _source(service, link), _lane(link), link["seq_from"], body) != link["head"]:
         return "the facts do not give this link"
     return ""

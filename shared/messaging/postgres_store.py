@@ -15,6 +15,7 @@ from shared.contracts import catalogue
 from shared.messaging import statements
 from shared.messaging.broker import Lane
 from shared.messaging.layout import Key, Layout, State
+from shared.messaging.packing import unpacked
 from shared.messaging.postgres_line import Connection, PostgresLine
 from shared.messaging.store import (
     TOLD_OTHERWISE,
@@ -190,7 +191,9 @@ class PostgresTransaction:
         """Read the open reasons."""
         async with self._line.sorted():
             found: dict[str, set[str]] = {}
-            for owner, letter_id in await self._connection.fetch(statements.QUARANTINES, self._kind, list(owners)):
+            for owner, letter_id in await self._connection.fetch(
+                statements.QUARANTINES, *statements.joined(owners), self._kind
+            ):
                 found.setdefault(owner, set()).add(letter_id)
             return found
 
@@ -272,7 +275,7 @@ def _arrays(moves: Sequence[CursorMove], *, with_old: bool) -> list[list[Any]]:
 
 def _stored(row: asyncpg.Record) -> StoredFacts:
     number, topic, partition, incarnation, seq_from, seq_to, body = row
-    return StoredFacts(number, Lane(topic, partition), incarnation, seq_from, seq_to, body)
+    return StoredFacts(number, Lane(topic, partition), incarnation, seq_from, seq_to, unpacked(body))
 
 
 def _letter(row: asyncpg.Record) -> Letter:

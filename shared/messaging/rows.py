@@ -52,7 +52,7 @@ def _column(name: str, hint: Any) -> Column:
     if bare in PLAIN:
         return Column(name, PLAIN[bare], None, None)
     if isinstance(bare, type) and issubclass(bare, StrEnum):
-        return Column(name, "text", None, bare)
+        return Column(name, "text", None, {each.value: each for each in bare}.__getitem__)  # quicker than to call it
     decode = msgspec.json.Decoder(hint).decode
     return Column(name, "jsonb", _json, decode)
 
@@ -87,7 +87,7 @@ def taking(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 @cache
-def writer_of(table: Table) -> Callable[[Row], tuple[Any, ...]]:
+def writer_of(table: Table) -> Callable[[Row], Sequence[Any]]:
     """A function from a row to its column values. It raises UnsavableError for what cannot be written as JSON."""
     columns = columns_of(table)
     turned = [(place, column.write) for place, column in enumerate(columns) if column.write is not None]
@@ -95,11 +95,11 @@ def writer_of(table: Table) -> Callable[[Row], tuple[Any, ...]]:
     if not turned:
         return take
 
-    def write(row: Row) -> tuple[Any, ...]:
+    def write(row: Row) -> Sequence[Any]:
         cells = list(take(row))
         for place, turn in turned:
             cells[place] = turn(cells[place])
-        return tuple(cells)
+        return cells
 
     return write
 
@@ -124,7 +124,7 @@ def reader_of(table: Table) -> Callable[[Sequence[Any]], Row]:
 
 def values(table: Table, row: Row) -> tuple[Any, ...]:
     """A row as column values. Raises UnsavableError."""
-    return writer_of(table)(row)
+    return tuple(writer_of(table)(row))
 
 
 def row_of(table: Table, cells: Sequence[Any]) -> Row:
@@ -152,23 +152,32 @@ def differences(layout: Layout, changes: Sequence[Change]) -> dict[str, Differen
 
 
 def _differences(layout: Layout, name: str, changes: Sequence[Change]) -> Differences:
-    found = Differences()
+    found, table = Differences(), layout.tables[name]
     for change in changes:
-        if layout.tables[name].use != "rows":
-            found.inserts += [(change.shard, change.owner, row) for row in getattr(change.after, name)]
+        before, after = getattr(change.before, name), getattr(change.after, name)
+        if table.use != "rows":
+            found.inserts += [(change.shard, change.owner, row) for row in after]
+        elif table.key:
+            _compare_all(found, change, before, after)
+        elif after is not None:
+            _compare(found, change, before, after)
         else:
-            _compare(found, change, layout.rows(change.before, name), layout.rows(change.after, name))
+            found.deletes.append((change.owner, None))
     return found
 
 
-def _compare(found: Differences, change: Change, before: Mapping[Key, Row], after: Mapping[Key, Row]) -> None:
+def _compare_all(found: Differences, change: Change, before: Mapping[Key, Row], after: Mapping[Key, Row]) -> None:
     for key, row in after.items():
-        known = before.get(key)
-        if known is None:
-            found.inserts.append((change.shard, change.owner, row))
-        elif known is not row and known != row:
-            found.updates.append((change.owner, row))
-    found.deletes += [(change.owner, key) for key in before if key not in after]
+        _compare(found, change, before.get(key), row)
+    if not before.keys() <= after.keys():
+        found.deletes += [(change.owner, key) for key in before if key not in after]
+
+
+def _compare(found: Differences, change: Change, before: Row | None, after: Row) -> None:
+    if before is None:
+        found.inserts.append((change.shard, change.owner, after))
+    elif before is not after and before != after:
+        found.updates.append((change.owner, after))
 
 
 def tally(table: Table, inserts: Sequence[tuple[int, str, Row]]) -> dict[tuple[int, Key], Row]:

@@ -1,13 +1,33 @@
 """The SQL of the runtime's own tables, each statement over arrays of all the actors of a worker."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
 from shared.contracts import catalogue
 from shared.contracts.envelope import Fact
+from shared.messaging.packing import packed
 from shared.messaging.store import Effects
+
+JOINED = "string_to_array($1, $2)"
+"""The names that `joined` has joined, as an array."""
+
+_SEPARATOR = "\x1f"
+
+
+def joined(names: Collection[str]) -> tuple[str, str]:
+    """Names as one text, and what stands between them: the driver takes a text as it is, and looks at each of an array.
+
+    None of the names may be empty.
+    """
+    text = _SEPARATOR.join(names)
+    if text.count(_SEPARATOR) == len(names) - 1:
+        return text, _SEPARATOR
+    between = f"{_SEPARATOR}{uuid4()}{_SEPARATOR}"
+    return between.join(names), between
+
 
 # Another value than the actor's says that the server was promoted, or the database restored from a backup or a dump,
 # since the actor last ran: what it told may be ahead of what it remembers.
@@ -76,7 +96,7 @@ ORDER BY created_at, id LIMIT $3
 """
 NEW_SHARED_OWNERS = "INSERT INTO shared_owner SELECT unnest($1::text[]) ON CONFLICT DO NOTHING"
 LOCK_SHARED_OWNERS = "SELECT FROM shared_owner WHERE owner = ANY ($1::text[]) ORDER BY owner FOR UPDATE"
-QUARANTINES = "SELECT owner, letter_id FROM quarantine WHERE kind = $1 AND owner = ANY ($2::text[])"
+QUARANTINES = f"SELECT owner, letter_id FROM quarantine WHERE owner = ANY ({JOINED}) AND kind = $3"
 PARKED = """
 SELECT ordinal, number, owner, topic, partition, log_offset, raw
 FROM parked WHERE kind = $1 AND owner = ANY ($2::text[]) ORDER BY owner, ordinal
@@ -208,7 +228,7 @@ def writes(kind: str, effects: Effects) -> Iterator[tuple[str, list[Any]]]:
         (CLOSE_GAPS, closed),
         (WRITE_CLOCKS, [(*place, day) for place, day in effects.clocks.items()]),
         (WRITE_DIRECTIVES, [(*place, *_directive(fact)) for place, fact in effects.directives.items()]),
-        (WRITE_FACTS, [(*row, f.body) for row, f in zip(stored, effects.facts, strict=True)]),
+        (WRITE_FACTS, [(*row, packed(f.body)) for row, f in zip(stored, effects.facts, strict=True)]),
         (WRITE_LINKS, [(*row, heads[f.number, f.lane]) for row, f in zip(stored, effects.facts, strict=True)]),
         (WRITE_LETTERS, [_letter(letter) for letter in effects.letters]),
         (RESOLVE_LETTERS, effects.resolved),

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -10,6 +11,7 @@ import asyncpg
 from shared.frozen import replace
 from shared.messaging.layout import Key, Layout, Row, State, Table
 from shared.messaging.rows import Differences, columns_of, differences, reader_of, tally, writer_of
+from shared.messaging.statements import JOINED, joined
 from shared.messaging.store import Change, DueRow
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -23,11 +25,11 @@ async def load_rows(
 ) -> dict[str, State]:
     """The state of each owner, table by table, with the settled rows that are named."""
     content: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
-    wanted = list(owners)
+    wanted = joined(owners)
     for name, table in layout.tables.items():
         if table.use != "rows":
             continue
-        rows = await connection.fetch(_select(layout.owner, table), wanted)
+        rows = await connection.fetch(_select(layout.owner, table), *wanted)
         if table.settled and named.get(name):
             rows += await connection.fetch(_select_named(layout.owner, table), *_named_arrays(table, named[name]))
         _gather(content, name, table, rows)
@@ -57,7 +59,7 @@ def _names(table: Table) -> str:
 @cache
 def _select(owner: str, table: Table) -> str:
     condition = f" AND NOT t.{table.settled}" if table.settled else ""
-    return f"SELECT t.{owner}, {_names(table)} FROM {table.name} t WHERE t.{owner} = ANY ($1::text[]){condition}"
+    return f"SELECT t.{owner}, {_names(table)} FROM {table.name} t WHERE t.{owner} = ANY ({JOINED}){condition}"
 
 
 @cache
@@ -93,7 +95,7 @@ async def _save_table(connection: Connection, layout: Layout, table: Table, foun
 
 
 async def _insert(connection: Connection, layout: Layout, table: Table, found: Differences) -> None:
-    ordered = found.inserts if table.use == "journal" else sorted(found.inserts, key=lambda each: each[1])
+    ordered = found.inserts if table.use == "journal" else sorted(found.inserts, key=itemgetter(1))
     write = writer_of(table)
     rows = [(shard, owner, *write(row)) for shard, owner, row in ordered]
     if table.walled:

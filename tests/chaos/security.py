@@ -7,6 +7,7 @@ import msgspec
 
 from shared.messaging import audit
 from shared.messaging.frames import FramedFact
+from shared.messaging.packing import unpacked
 from shared.settings import SERVICES
 from tests.chaos.evidence import Evidence, Finding, Invariant
 from tests.chaos.topics import PERSONAL
@@ -45,7 +46,7 @@ async def chains_cover_history(evidence: Evidence) -> Finding:
     checked, wrong = 0, list[Any]()
     for service in TELLERS:
         bodies = await evidence.rows(service, "SELECT body FROM outbox")
-        chained = {_named(fact.value).id for (body,) in bodies for fact in _facts(body)}
+        chained = {_named(fact.value).id for (body,) in bodies for fact in _facts(unpacked(body))}
         history = await evidence.rows(service, "SELECT event_id FROM history")
         checked += len(history)
         wrong += [(service, event_id) for (event_id,) in history if event_id not in chained]

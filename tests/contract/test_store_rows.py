@@ -66,6 +66,16 @@ async def test_an_owner_of_whom_nothing_is_known_is_empty(store: Store) -> None:
     assert await load(store, "nobody") == LAYOUT.empty("nobody")
 
 
+@pytest.mark.parametrize("odd", ["d\x1f1", "\x1f", "d1\x1f", ",", "{}", "d 1", "ü"])
+async def test_owners_are_told_apart_whatever_their_names_hold(store: Store, odd: str) -> None:
+    plain, named_oddly = a_file("d1", card=CARD), a_file(odd, items={"a": Item("a", 1)})
+    await save(store, plain, named_oddly)
+    transaction = await store.begin()
+    found = await transaction.load(LAYOUT, {"d1": 3, odd: 3, "1": 3}, {})
+    await transaction.rollback()
+    assert found == {"d1": plain, odd: named_oddly, "1": a_file("1")}
+
+
 async def test_owners_do_not_see_each_other(store: Store) -> None:
     await save(store, FULL, a_file("d2", items={"a": Item("a", 7)}))
     transaction = await store.begin()

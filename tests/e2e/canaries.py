@@ -9,6 +9,7 @@ from urllib.parse import quote
 from shared.contracts import catalogue, core_banking
 from shared.messaging.broker import Broker, Lane, Record
 from shared.messaging.control import control_topic
+from shared.messaging.packing import unpacked
 from shared.service import SHARDS
 from tests.e2e.owners import Owners
 
@@ -121,4 +122,4 @@ async def of_databases(owners: Owners) -> list[Place]:
 
 
 def _bytes(value: object) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode()
+    return unpacked(value) if isinstance(value, bytes) else str(value).encode()

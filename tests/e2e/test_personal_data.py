@@ -22,6 +22,7 @@ from shared.messaging.broker import Lane
 from shared.messaging.embedded_log import EmbeddedLog
 from shared.messaging.frames import records_of, unpack_record
 from shared.messaging.loading import Loading
+from shared.messaging.packing import unpacked
 from shared.messaging.store import StoredFacts
 from shared.profiles import HeldProfile
 from shared.settings import SERVICES
@@ -230,8 +231,11 @@ async def copies(people: People) -> list[Copy]:
     for record in await canaries.records(people.log, ["intake.ingress", PROFILES]):
         kept += [Copy(record.lane.topic, *each) for each in [profile_in(record) if record.value else None] if each]
     columns = "number, topic, partition, incarnation, seq_from, seq_to, body"
-    for number, topic, partition, *told in await owners.rows("intake", f"SELECT {columns} FROM outbox"):
-        facts = records_of("any", StoredFacts(number, Lane(topic, partition), *told))
+    for number, topic, partition, incarnation, first, last, body in await owners.rows(
+        "intake", f"SELECT {columns} FROM outbox"
+    ):
+        stored = StoredFacts(number, Lane(topic, partition), incarnation, first, last, unpacked(body))
+        facts = records_of("any", stored)
         kept += [Copy("outbox", *each) for each in map(profile_in, facts) if each]
     letters = "SELECT id, owner, raw FROM dead_letter WHERE owner <> ''"
     for letter_id, _, raw in await owners.rows("legal", letters):

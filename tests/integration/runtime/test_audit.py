@@ -27,6 +27,22 @@ async def test_a_chain_holds_when_the_outbox_is_gone(rig: Rig) -> None:
     assert await verify(rig.first.connection, "first") == []
 
 
+async def test_facts_that_are_kept_compressed_are_under_the_chain_too(rig: Rig) -> None:
+    worker = rig.worker(rig.first)
+    reading = await rig.holding(worker)
+    for amount in range(60):
+        await rig.say(amount)
+    await rig.drain(worker, reading)
+    assert await rig.first.value(r"SELECT bool_or(starts_with(encode(body, 'hex'), '28b52ffd')) FROM outbox")
+    assert await verify(rig.first.connection, "first") == []
+    for place in (5, 40, 200):
+        changed = f"SET body = set_byte(body, {place}, get_byte(body, {place}) # 255)"
+        await rig.first.connection.execute(f"UPDATE outbox {changed} WHERE length(body) > 300")
+        assert [each.reason[:9] for each in await verify(rig.first.connection, "first")] == ["the facts"], place
+        await rig.first.connection.execute(f"UPDATE outbox {changed} WHERE length(body) > 300")
+    assert await verify(rig.first.connection, "first") == []
+
+
 @pytest.mark.parametrize(
     ("touch", "seq", "reason"),
     [
