@@ -126,7 +126,7 @@ def malformed(profile: PartyProfile) -> Outgoing:
     written = outgoing(profile, source="/bank", event_id=f"malformed {profile.party_id}", time=AT)
     content = json.loads(written.value)
     content["contacts"][-1]["kind"] = "pigeon"
-    return replace(written, value=json.dumps(content, ensure_ascii=False).encode())
+    return msgspec.structs.replace(written, value=json.dumps(content, ensure_ascii=False).encode())
 
 
 def unreadable() -> Outgoing:
