@@ -12,8 +12,6 @@ from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
-from shared.frozen import quick
-
 MinorUnits = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
 """An amount in the smallest unit of its currency; 10^15 is far above any loan and far below 64 bits."""
 
@@ -72,7 +70,6 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     cause: str = ""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When something is applied: the instant (UTC), and the lender's business date as this lane knows it.

@@ -59,7 +59,7 @@ def admit(kind: ActorKind, work: Work) -> Admitted:
     for number, records in work.batch.records.items():
         standing = work.standings[number]
         admission = admitted.admissions.setdefault(number, Admission(standing))
-        fresh = admitted.fresh.setdefault(number, [])
+        fresh = admitted.fresh[number] = list[Record]()
         ends: dict[Lane, int] = {}
         for lane, some in groupby(records, attrgetter("lane")):
             of_lane = list(some)

@@ -121,20 +121,12 @@ class Applying:
         self.shards.setdefault(item.owner, item.number)
 
     def _tried(self, handler: Callable[..., Any], *arguments: Any) -> Any:
-        try:
-            return handler(*arguments)
-        except (Rejected, TryLater):
-            raise
-        except Exception:  # noqa: BLE001  # the last failure is the one that is told
-            return self._tried_again(handler, *arguments)
-
-    def _tried_again(self, handler: Callable[..., Any], *arguments: Any) -> Any:
-        for _ in range(TRIES - 2):
+        for _ in range(TRIES - 1):
             try:
                 return handler(*arguments)
             except (Rejected, TryLater):
                 raise
-            except Exception:  # noqa: BLE001, S112  # tried again below
+            except Exception:  # noqa: BLE001, S112  # tried again below; the last failure is the one that is told
                 continue
         return self._last_try(handler, *arguments)
 

@@ -55,7 +55,7 @@ def header(headers: Headers, name: str) -> str | None:
 
 def position_header(position: Position, name: str = LANE_HEADER) -> tuple[str, bytes]:
     """The transport header that carries a position."""
-    return name, f"{position.source} {position.incarnation} {position.seq}".encode()
+    return name, b"%b%d" % (position_begins(position.source, position.incarnation), position.seq)
 
 
 def position_begins(source: Source, incarnation: int) -> bytes:
