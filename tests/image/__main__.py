@@ -60,7 +60,7 @@ class Built:
 
     def run(self, command: list[str], expected: int = 0) -> str:
         """Run a program as in the image; what it says. Raises BrokenImageError."""
-        base = {"PATH": f"{Path(sys.base_prefix) / 'bin'}:/usr/bin:/bin", "HOME": os.environ.get("HOME", "/")}
+        base = {"PATH": f"{self.root.parent / 'base'}:/usr/bin:/bin", "HOME": os.environ.get("HOME", "/")}
         pip = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))}
         done = subprocess.run(
             command, cwd=self.path(self.directory), env={**base, **pip, **self.environment},
@@ -106,7 +106,16 @@ def _ignored(_folder: str, names: list[str]) -> set[str]:
     return {name for name in names for pattern in patterns if fnmatch.fnmatch(name, pattern)}
 
 
+def _base_image(folder: Path) -> None:
+    """A `python` as the base image has one: distributions call theirs python3 only."""
+    folder.mkdir()
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\nexec "{Path(sys.executable).resolve()}" "$@"\n')
+    python.chmod(0o755)
+
+
 def _built(folder: Path) -> Built:
+    _base_image(folder / "base")
     done: dict[str, Built] = {}
     last = None
     for number, stage in enumerate(stages()):
