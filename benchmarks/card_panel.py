@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, Final
 
 from benchmarks.end_to_end import PATIENCE, SLOWEST
-from benchmarks.installation import Installation, NotDoneError, installed
+from benchmarks.installation import AT_ONCE, Installation, NotDoneError, installed
 from benchmarks.loans import SOURCE, record_of
 from benchmarks.machine import Cost
 from benchmarks.plan import Plan
@@ -114,9 +114,10 @@ async def _month(installation: Installation, month: Month, book: Book) -> None:
 async def _day(installation: Installation, at: datetime, events: Iterator[Sent]) -> None:
     """What the bank says at an hour, and all that follows from it."""
     installation.move(at)
-    records = [_record(sent) for sent in events]
-    await installation.send(records)
-    await installation.until_idle(PATIENCE + len(records) / SLOWEST)
+    before = installation.sent
+    while some := [_record(sent) for sent in islice(events, AT_ONCE)]:
+        await installation.send(some)
+    await installation.until_idle(PATIENCE + (installation.sent - before) / SLOWEST)
 
 
 def _record(sent: Sent) -> Outgoing:

@@ -16,8 +16,10 @@ from shared.clock import Clock
 from shared.messaging.broker import Broker, BrokerUnavailableError, Record
 from shared.messaging.control import control_topic
 from shared.messaging.leases import Lessor
+from shared.messaging.lookout import LOOK_EVERY, Lookout
 from shared.messaging.reading import Reading
 from shared.messaging.store import StaleStandingError, StoreUnavailableError, UnsavableError
+from shared.messaging.turn import Turned
 from shared.messaging.worker import Worker
 from shared.postgres.failures import DRIVER_ERRORS
 from shared.service import SHARDS, ActorKind, TryLater
@@ -33,15 +35,15 @@ AWAY = (
 )
 """What is waited for, never dead-lettered."""
 
-LOOK_EVERY = 1.0
-"""Seconds after which commands, due work and acknowledgements are looked at even if nothing called for it."""
-
 ERRAND_SECONDS = 3.0
 """How long the end waits for what was begun outside."""
 
 LONGEST_PAUSE = 10.0
-PATIENCE = 10
-"""How many times as long a patient kind waits for company: each turn costs a commit, however little is applied."""
+PATIENCE = 3
+"""How often a patient kind waits for company, while more comes: each turn costs a commit, however little is applied."""
+
+UNHURRIED = 3.3
+"""How many times as long it waits each time."""
 
 MOST_UNACKNOWLEDGED = 50_000
 """Facts beyond which a worker waits for the broker before it commits more."""
@@ -76,9 +78,9 @@ class Loop:
     moved_at: float = field(default_factory=time.monotonic)
     _tended_at: float = float("-inf")
     _beat_at: float = float("-inf")
-    _looked_at: float = float("-inf")
     _marked_at: float = float("-inf")
     _failures: int = 0
+    _lookout: Lookout = field(default_factory=Lookout)
     _winding_up: bool = False
     _to_publish: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -162,24 +164,33 @@ class Loop:
     async def _turn(self, reading: Reading) -> None:
         records = await self._fetch(reading)
         now = self.clock.elapsed()
-        looking = now - self._looked_at >= LOOK_EVERY or self.leases.called()
+        looking = self._lookout.is_time(now, self.clock.now()) or self.leases.called()
         if looking:
-            self._looked_at = now
+            self._lookout.looked(now, await self.worker.next_due())
         more = self.pace.batch if looking and await self.worker.has_work() else 0
         turned = await self.worker.turn(records, commands=more, due=more, settle=looking)
-        if turned is not None and (turned.took_due >= self.pace.batch or turned.took_commands >= self.pace.batch):
-            self._looked_at = float("-inf")
+        if turned is not None:
+            self._look_out_for(turned)
         await self._mark(now)
         if self.worker.publisher.pending > MOST_UNACKNOWLEDGED:
             await self.worker.flush()
         self._to_publish.set()
 
+    def _look_out_for(self, turned: Turned) -> None:
+        self._lookout.expect(turned.next_due)
+        if turned.effects.clocks:  # what falls due by day does so now
+            self._lookout.expect(self.clock.now())
+        if turned.took_due >= self.pace.batch or turned.took_commands >= self.pace.batch:
+            self._lookout.again()
+
     async def _fetch(self, reading: Reading) -> Sequence[Record]:
         """Read on; a worker that is not behind waits a moment for company, so that small nights cost few commits."""
         records = await reading.fetch(self.pace.batch, self.pace.wait)
-        if 0 < len(records) < self.pace.batch // 2 and self.pace.linger:
-            await asyncio.sleep(self.pace.linger * (PATIENCE if self.worker.kind.patient else 1))
-            records = [*records, *await reading.fetch(self.pace.batch - len(records), 0)]
+        times, long = (PATIENCE, UNHURRIED) if self.worker.kind.patient else (1, 1.0)
+        while 0 < len(records) < self.pace.batch // 2 and self.pace.linger and times:
+            await asyncio.sleep(self.pace.linger * long)
+            company = await reading.fetch(self.pace.batch - len(records), 0)
+            records, times = [*records, *company], times - 1 if company else 0
         return records
 
     async def _mark(self, now: float) -> None:

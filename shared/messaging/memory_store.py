@@ -12,6 +12,7 @@ from typing import Any
 from shared.messaging.broker import Lane
 from shared.messaging.layout import Key, Layout, Row, State, Table
 from shared.messaging.memory_database import MemoryDatabase
+from shared.messaging.memory_due import due_rows, next_instant
 from shared.messaging.memory_rows import is_loaded, stored_as
 from shared.messaging.renewing import incarnation_after
 from shared.messaging.rows import differences, holds_nul, tally
@@ -83,6 +84,10 @@ class MemoryStore:
         if any(standing.restored for standing in known if standing is not None):
             raise StoreUnavailableError(WENT_BACK)
         return MemoryTransaction(self._database, self._kind).waits(layout, numbers, now)
+
+    async def next_due(self, layout: Layout, numbers: Collection[int], after: datetime) -> datetime | None:
+        """Look at every row."""
+        return next_instant(self._database, self._kind, layout, numbers, after)
 
     async def begin(self) -> "MemoryTransaction":
         """Begin; a former transaction that was left open is ended."""
@@ -156,9 +161,7 @@ class MemoryTransaction:
 
     def waits(self, layout: Layout, numbers: Collection[int], now: datetime) -> bool:
         """Whether a command waits for these actors, or a row of theirs is due."""
-        return bool(self._pending(numbers)) or any(
-            self._due(name, table, numbers, now) for name, table in layout.tables.items() if table.due is not None
-        )
+        return bool(self._pending(numbers) or due_rows(self._database, self.kind, layout, numbers, now))
 
     async def take_commands(self, numbers: Collection[int], limit: int) -> Sequence[Command]:
         """Return the oldest that wait."""
@@ -175,29 +178,7 @@ class MemoryTransaction:
     async def take_due(self, layout: Layout, numbers: Collection[int], now: datetime, limit: int) -> Sequence[DueRow]:
         """Return what is due, table by table."""
         self._alive()
-        found: list[DueRow] = []
-        for name, table in layout.tables.items():
-            if table.due is not None:
-                found += self._due(name, table, numbers, now)
-        return found[:limit]
-
-    def _due(self, name: str, table: Table, numbers: Collection[int], now: datetime) -> list[DueRow]:
-        quarantined = {owner for kind, owner, _ in self._database.quarantines if kind == self.kind}
-        rows = [
-            (getattr(row, table.due or ""), DueRow(shard, owner, name, key, row))
-            for (owner, key), (shard, row) in self._database.rows.get(table.name, {}).items()
-            if shard in numbers and owner not in quarantined
-        ]
-        reached = [each for each in rows if self._reached(each[0], each[1], now)]
-        return [
-            due for _, due in sorted(reached, key=lambda each: (each[1].shard, each[0], each[1].owner, each[1].key))
-        ]
-
-    def _reached(self, at: Any, due: DueRow, now: datetime) -> bool:
-        if at is None or isinstance(at, datetime):
-            return at is not None and at <= now
-        reached = self._standing(due.shard).clocks.get(due.row.lender_id)
-        return reached is not None and bool(at <= reached)
+        return due_rows(self._database, self.kind, layout, numbers, now)[:limit]
 
     async def load(
         self, layout: Layout, owners: Mapping[str, int], named: Mapping[str, set[tuple[str, Key]]]

@@ -35,7 +35,7 @@ from shared.messaging.store import (
     StoredFacts,
     StoreUnavailableError,
 )
-from shared.messaging.table_access import anything_waits, claim_due, load_rows, save_tables
+from shared.messaging.table_access import anything_waits, claim_due, load_rows, next_to_fall_due, save_tables
 from shared.postgres.failures import DRIVER_ERRORS
 
 SESSION = {
@@ -114,6 +114,15 @@ class PostgresStore:
                 raise StoreUnavailableError(WENT_BACK)
             arguments = (self._kind, list(numbers), now)
             return bool(await connection.fetchval(anything_waits(layout), *arguments))
+
+    async def next_due(self, layout: Layout, numbers: Collection[int], after: datetime) -> datetime | None:
+        """Ask outside any transaction, and only where there is anything to ask for."""
+        query = next_to_fall_due(layout)
+        if not query:
+            return None
+        async with self._line.asked() as connection:
+            found: datetime | None = await connection.fetchval(query, self._kind, list(numbers), after)
+            return found
 
     async def begin(self) -> "PostgresTransaction":
         """Begin on the one connection; a former transaction that was left open is rolled back."""

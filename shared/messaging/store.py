@@ -338,6 +338,9 @@ class Store(Protocol):
         between us and it may keep the connection through a fail-over.
         """
 
+    async def next_due(self, layout: Layout, numbers: Collection[int], after: datetime) -> datetime | None:
+        """The first instant after this one at which a row of theirs falls due; None where none does, or only by day."""
+
     async def begin(self) -> Transaction: ...
 
     async def close(self) -> None: ...

@@ -10,6 +10,7 @@ import asyncpg
 
 from shared.frozen import replace
 from shared.messaging.layout import Key, Layout, Row, State, Table
+from shared.messaging.lookout import is_dated, timed
 from shared.messaging.rows import Differences, columns_of, differences, reader_of, tally, writer_of
 from shared.messaging.statements import JOINED, joined
 from shared.messaging.store import Change, DueRow
@@ -184,15 +185,11 @@ async def claim_due(
         left = limit - len(found)
         if table.due is None or not left:
             continue
-        dated = _is_dated(table)
+        dated = is_dated(table)
         arguments: Sequence[Any] = (kind, list(numbers), left) if dated else (kind, list(numbers), left, now)
         rows = await connection.fetch(_claim(layout.owner, table, dated=dated), *arguments)
         found += [_due(name, table, record) for record in rows]
     return found
-
-
-def _is_dated(table: Table) -> bool:
-    return next(column.sql for column in columns_of(table) if column.name == table.due) == "date"
 
 
 def _due(name: str, table: Table, record: asyncpg.Record) -> DueRow:
@@ -232,11 +229,30 @@ def anything_waits(layout: Layout) -> str:
 @cache
 def _any_due(owner: str, table: Table) -> str:
     free = f"NOT EXISTS (SELECT FROM quarantine q WHERE q.kind = $1 AND q.owner = t.{owner})"
-    if not _is_dated(table):
+    if not is_dated(table):
         return (
             f'EXISTS (SELECT FROM {table.name} t WHERE t.shard = ANY ($2::int[]) AND t."{table.due}" <= $3 AND {free})'
         )
     return (
         f"EXISTS (SELECT FROM lane_clock c JOIN {table.name} t ON t.shard = c.number AND t.lender_id = c.lender_id "
         f'AND t."{table.due}" <= c.business_date WHERE c.kind = $1 AND c.number = ANY ($2::int[]) AND {free})'
+    )
+
+
+def next_to_fall_due(layout: Layout) -> str:
+    """The question for the first instant after $3 at which a row falls due; $1 is the kind, $2 the actors.
+
+    Empty where no row falls due at an instant.
+    """
+    firsts = [_next_due(layout.owner, table) for _, table in timed(layout)]
+    return f"SELECT least({', '.join(firsts)})" if firsts else ""
+
+
+@cache
+def _next_due(owner: str, table: Table) -> str:
+    return (
+        f"(SELECT min(t.at) FROM unnest($2::int[]) AS actor (number) CROSS JOIN LATERAL ("
+        f'SELECT t."{table.due}" AS at FROM {table.name} t WHERE t.shard = actor.number AND t."{table.due}" > $3 '
+        f"AND NOT EXISTS (SELECT FROM quarantine q WHERE q.kind = $1 AND q.owner = t.{owner}) "
+        f'ORDER BY t."{table.due}" LIMIT 1) t)'
     )

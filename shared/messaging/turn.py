@@ -21,6 +21,7 @@ from shared.messaging.errands import Call
 from shared.messaging.halving import Rehearsal, first_failure, guilty
 from shared.messaging.inputs import DUE_TOPIC, Input, due_since
 from shared.messaging.loading import Loading
+from shared.messaging.lookout import first_due
 from shared.messaging.renewing import renewal
 from shared.messaging.store import (
     Change,
@@ -72,6 +73,8 @@ class Turned:
     took_due: int = 0
     took_answers: int = 0
     due_since: datetime | None = None
+    next_due: datetime | None = None
+    """The first instant at which something falls due of what was saved."""
     wrote: bool = True
     effects: Effects = field(default_factory=Effects)
     calls: list[Call] = field(default_factory=list)
@@ -160,6 +163,7 @@ class Turn:
             await transaction.save(self.kind.layout, changes)
         turned = self._turned(work, admitted, deciding, taken)
         turned.due_since = due_since(self.kind.layout, inputs)
+        turned.next_due = first_due(self.kind.layout, changes)
         await self._stop_the_poisoned(transaction, deciding, turned, work.now)
         await transaction.write(deciding.effects)
         turned.wrote = bool(changes or admitted.moves or _has_content(deciding.effects))

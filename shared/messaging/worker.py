@@ -210,6 +210,12 @@ class Worker:
             self.kind.layout, list(self.standings), self._clock.now()
         )
 
+    async def next_due(self) -> datetime | None:
+        """The first instant from now on at which a row of the held actors falls due. Raises StoreUnavailableError."""
+        if not self.standings:
+            return None
+        return await self._store.next_due(self.kind.layout, list(self.standings), self._clock.now())
+
     async def _run(self, batch: Batch, now: datetime) -> Turned | None:
         started = time.perf_counter()
         while self.standings:

@@ -320,6 +320,11 @@ async def it_is_in_quarantine(store: Store, site: Site) -> None:
     await write(store, Effects(quarantined=[Quarantined(3, "d1", "l1", NOW)]))
 
 
+async def it_is_in_quarantine_until_later(store: Store, _site: Site) -> None:
+    await save(store, a_file("d1", instants={1: at(1, 1)}))
+    await write(store, Effects(quarantined=[Quarantined(3, "d1", "l1", NOW)]))
+
+
 async def an_answered_command(store: Store, site: Site) -> None:
     await a_command_waits(store, site)
     await write(store, Effects(answers=[Answer("c1", "done", b"{}", NOW)]))
@@ -347,3 +352,31 @@ async def test_a_store_knows_whether_anything_waits(
     await arrange(store, stores)
     assert await store.has_work(LAYOUT, [3], NOW) is waits
     assert await store.has_work(LAYOUT, [4], NOW) is False
+
+
+def due_in(*minutes: int) -> Callable[[Store, Site], Any]:
+    async def arrange(store: Store, _site: Site) -> None:
+        await save(store, a_file("d1", instants={number: at(number, each) for number, each in enumerate(minutes)}))
+
+    return arrange
+
+
+@pytest.mark.parametrize(
+    ("arrange", "found"),
+    [
+        (nothing, None),
+        (a_command_waits, None),
+        (a_date_is_reached, None),
+        (due_in(0), None),
+        (due_in(-1, 3, 2), NOW + timedelta(minutes=2)),
+        (it_is_in_quarantine_until_later, None),
+    ],
+    ids=["nothing", "a command", "a day only", "what is due already", "the first to come", "in quarantine"],
+)
+async def test_a_store_knows_when_the_next_row_falls_due(
+    stores: Site, store: Store, arrange: Callable[[Store, Site], Any], found: datetime | None
+) -> None:
+    await store.acquire(4, "one")
+    await arrange(store, stores)
+    assert await store.next_due(LAYOUT, [3, 4], NOW) == found
+    assert await store.next_due(LAYOUT, [4], NOW) is None

@@ -126,6 +126,9 @@ class SimulatedStore:
     async def has_work(self, *arguments: Any) -> Any:
         return await self._ask("has_work", *arguments)
 
+    async def next_due(self, *arguments: Any) -> Any:
+        return await self._ask("next_due", *arguments)
+
     async def begin(self) -> "SimulatedTransaction":
         return await self.process.step("store.begin", self._begin, self)  # type: ignore[no-any-return]
 

@@ -1,0 +1,73 @@
+"""When a worker looks for commands and for work that has fallen due: at once where the instant is known, else in turn.
+
+A look is a question to the database. Most of what falls due was written by the same worker, or was seen by its last
+look, so its instant is known and nothing is asked before it comes; what anybody else writes (commands, above all) is
+found when somebody calls, or by the look that comes in any case.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from shared.messaging.layout import Layout, Row, Table
+from shared.messaging.rows import columns_of
+from shared.messaging.store import Change
+
+LOOK_EVERY = 1.0
+"""Seconds after which commands, due work and acknowledgements are looked at even if nothing called for it."""
+
+LOOK_APART = 0.25
+"""Seconds that lie between two looks for what falls due, however much of it there is: it is done together."""
+
+_LONG_AGO = float("-inf")
+
+
+@dataclass(slots=True)
+class Lookout:
+    """When was looked, in seconds of a steady clock, and the next instant at which something is known to fall due."""
+
+    looked_at: float = _LONG_AGO
+    due_at: datetime | None = None
+
+    def is_time(self, elapsed: float, now: datetime) -> bool:
+        """Whether to look at this second, which is this instant."""
+        passed = elapsed - self.looked_at
+        return passed >= LOOK_EVERY or (passed >= LOOK_APART and self.due_at is not None and self.due_at <= now)
+
+    def looked(self, elapsed: float, due_at: datetime | None) -> None:
+        """Go on from a look that has found this instant as the first that is still to come."""
+        self.looked_at, self.due_at = elapsed, due_at
+
+    def expect(self, at: datetime | None) -> None:
+        """Look at this instant too; None changes nothing."""
+        if at is not None and (self.due_at is None or at < self.due_at):
+            self.due_at = at
+
+    def again(self) -> None:
+        """Look at the next chance: more is there than was taken."""
+        self.looked_at = _LONG_AGO
+
+
+@cache
+def is_dated(table: Table) -> bool:
+    """Whether a table's rows fall due on a day of the lender's, and not at an instant."""
+    return next(column.sql for column in columns_of(table) if column.name == table.due) == "date"
+
+
+def timed(layout: Layout) -> Iterator[tuple[str, Table]]:
+    """The tables whose rows fall due at an instant, by name."""
+    return ((name, table) for name, table in layout.tables.items() if table.due is not None and not is_dated(table))
+
+
+def first_due(layout: Layout, changes: Sequence[Change]) -> datetime | None:
+    """The first instant at which something falls due of what has changed; None where nothing does."""
+    return min((at for name, table in timed(layout) for at in _instants(name, table, changes)), default=None)
+
+
+def _instants(name: str, table: Table, changes: Iterable[Change]) -> Iterator[datetime]:
+    for change in changes:
+        after = getattr(change.after, name)
+        if after and after is not getattr(change.before, name):
+            rows: Iterable[Row] = after.values() if table.key else (after,)
+            yield from (at for row in rows if (at := getattr(row, table.due or "")) is not None)
