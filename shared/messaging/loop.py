@@ -185,13 +185,8 @@ class Loop:
 
     async def _fetch(self, reading: Reading) -> Sequence[Record]:
         """Read on; a worker that is not behind waits a moment for company, so that small nights cost few commits."""
-        records = await reading.fetch(self.pace.batch, self.pace.wait)
-        times, long = (PATIENCE, UNHURRIED) if self.worker.kind.patient else (1, 1.0)
-        while 0 < len(records) < self.pace.batch // 2 and self.pace.linger and times:
-            await asyncio.sleep(self.pace.linger * long)
-            company = await reading.fetch(self.pace.batch - len(records), 0)
-            records, times = [*records, *company], times - 1 if company else 0
-        return records
+        times, longer = (PATIENCE, UNHURRIED) if self.worker.kind.patient else (1, 1.0)
+        return await reading.gather(self.pace.batch, self.pace.wait, self.pace.linger * longer, times)
 
     async def _mark(self, now: float) -> None:
         if now - self._marked_at >= self.pace.mark and self.worker.standings:

@@ -6,7 +6,7 @@ import socket
 import psutil
 
 _MEGABYTE = 2**20
-_LARGEST_BUFFERS = 1024
+_LARGEST_BUFFERS = 4096
 _PORTS = range(20_000, 30_000)
 """Below the range from which outgoing connections take theirs, so that a stopped server finds its port free again."""
 
@@ -52,7 +52,7 @@ checkpoint_timeout = '30min'
 
 
 def configuration(port: int, *, fast: bool) -> str:
-    """The text of the configuration file; buffers are a quarter of the memory, at most a gigabyte."""
+    """The text of the configuration file; buffers are a quarter of the memory, at most four gigabytes."""
     buffers = min(psutil.virtual_memory().total // 4 // _MEGABYTE, _LARGEST_BUFFERS)
     return f"port = {port}\n{_COMMON}\n{_FAST if fast else _DURABLE.format(buffers=buffers)}"
 

@@ -1,0 +1,128 @@
+"""A live loop whose own second never passes: what it does beyond its first look, it does because something fell due."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from shared.clock import VirtualClock
+from shared.contracts.envelope import Fact
+from shared.messaging.broker import Lane, Outgoing, TopicSpec
+from shared.messaging.control import control_topic
+from shared.messaging.leases import Wanted
+from shared.messaging.lookout import LOOK_APART, LOOK_EVERY
+from shared.messaging.loop import Loop, Pace
+from shared.messaging.memory_database import MemoryDatabase
+from shared.messaging.memory_log import MemoryLog
+from shared.messaging.memory_store import MemoryStore
+from shared.messaging.turn import Turn
+from shared.messaging.worker import Worker
+from shared.service import SHARDS
+from tests.unit.messaging.toy import IN, KIND, NOW, OUT, TODAY, VAULT, Added, Day, type_header, value_of
+
+DEBTOR = "d1"
+
+
+class StillClock(VirtualClock):
+    """Both of its hands stand until they are set."""
+
+    seconds = 100.0
+
+    def elapsed(self) -> float:
+        return self.seconds
+
+
+class AllOfIt:
+    """One actor, and this worker has it."""
+
+    async def beat(self) -> None: ...
+
+    async def wanted(self, actors: int, mine: Collection[int]) -> Wanted:
+        return Wanted(() if mine else (3,), ())
+
+    def called(self) -> bool:
+        return False
+
+    async def leave(self) -> None: ...
+
+
+@dataclass
+class Live:
+    """The loop, and what it works on."""
+
+    clock: StillClock = field(default_factory=lambda: StillClock(NOW))
+    database: MemoryDatabase = field(default_factory=MemoryDatabase)
+    log: MemoryLog = field(default_factory=lambda: MemoryLog(lambda: NOW))
+
+    async def say(self, fact: Fact, debtor_id: str = DEBTOR) -> None:
+        record = Outgoing(debtor_id.encode(), value_of(fact, debtor_id), (type_header(fact),))
+        await (await self.log.writer()).append({Lane(IN, 3): [record]})
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not is_so():  # noqa: ASYNC110  # nobody tells of it
+                await asyncio.sleep(0)
+
+    def rows(self, table: str) -> int:
+        return len(self.database.rows.get(table, {}))
+
+
+@contextlib.asynccontextmanager
+async def live() -> AsyncIterator[Live]:
+    it = Live()
+    await it.log.ensure_topics([TopicSpec(topic, SHARDS) for topic in (IN, OUT, control_topic(OUT))])
+    store = MemoryStore(it.database, KIND.name)
+    worker = Worker("live", Turn("toy", KIND, store, VAULT), store, it.log, it.clock, batch=10)
+    stopping = asyncio.Event()
+    loop = Loop(worker, it.log, AllOfIt(), it.clock, Pace(batch=10, wait=0.001, linger=0.0))
+    running = asyncio.create_task(loop.run(stopping))
+    try:
+        await it.until(lambda: not loop.trouble)
+        yield it
+    finally:
+        stopping.set()
+        await running
+
+
+async def test_what_a_turn_writes_is_done_at_its_instant() -> None:
+    async with live() as it:
+        await it.say(Added(amount=2000))
+        await it.until(lambda: it.rows("counter_ring") == 1)
+        it.clock.seconds += LOOK_APART
+        await it.until(lambda: it.rows("counter_ring") == 0)
+
+
+async def test_what_was_seen_at_the_last_look_is_done_at_its_instant() -> None:
+    async with live() as it:
+        it.clock.set(NOW + timedelta(minutes=1))
+        await it.say(Added(amount=2000))
+        await it.until(lambda: it.rows("counter_ring") == 1)
+        it.clock.set(NOW)
+        it.clock.seconds += LOOK_EVERY
+        await it.say(Added(amount=1), debtor_id="d2")
+        await it.until(lambda: it.rows("counter_total") == 2)
+        it.clock.seconds += LOOK_APART
+        it.clock.set(NOW + timedelta(minutes=1))
+        await it.until(lambda: it.rows("counter_ring") == 0)
+
+
+async def test_a_new_date_of_the_lenders_is_gone_by_at_once() -> None:
+    async with live() as it:
+        await it.say(Added(amount=1500))
+        await it.until(lambda: it.rows("counter_alarm") == 1)
+        await it.say(Day(business_date=TODAY + timedelta(days=1)), debtor_id="")
+        it.clock.seconds += LOOK_APART
+        await it.until(lambda: it.rows("counter_alarm") == 0)
+
+
+async def test_before_its_instant_nothing_is_done() -> None:
+    async with live() as it:
+        it.clock.set(NOW + timedelta(minutes=1))
+        await it.say(Added(amount=2000))
+        await it.until(lambda: it.rows("counter_ring") == 1)
+        it.clock.set(NOW)
+        it.clock.seconds += LOOK_APART
+        await it.say(Added(amount=1), debtor_id="d2")
+        await it.until(lambda: it.rows("counter_total") == 2)
+        assert it.rows("counter_ring") == 1
