@@ -1,8 +1,8 @@
 """When a worker looks for commands and for work that has fallen due: at once where the instant is known, else in turn.
 
-A look is a question to the database. Most of what falls due was written by the same worker, or was seen by its last
-look, so its instant is known and nothing is asked before it comes; what anybody else writes (commands, above all) is
-found when somebody calls, or by the look that comes in any case.
+Once a second it asks the database whether anything waits, and when the next row falls due. That instant, or an earlier
+one of a row that it has written since, it need not ask for: when it comes, it takes what is due. So what falls due
+alone is done at once, what falls due in a stream together, and a command when somebody calls, or in turn.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,30 +14,39 @@ from shared.messaging.layout import Layout, Row, Table
 from shared.messaging.rows import columns_of
 from shared.messaging.store import Change
 
-LOOK_EVERY = 1.0
+ASK_EVERY = 1.0
 """Seconds after which commands, due work and acknowledgements are looked at even if nothing called for it."""
 
 LOOK_APART = 0.25
-"""Seconds that lie between two looks for what falls due, however much of it there is: it is done together."""
+"""Seconds that lie between two looks, however much falls due: it is done together."""
 
 _LONG_AGO = float("-inf")
 
 
 @dataclass(slots=True)
 class Lookout:
-    """When was looked, in seconds of a steady clock, and the next instant at which something is known to fall due."""
+    """When was asked and looked, in seconds of a steady clock, and the next instant at which something falls due."""
 
+    asked_at: float = _LONG_AGO
     looked_at: float = _LONG_AGO
     due_at: datetime | None = None
 
-    def is_time(self, elapsed: float, now: datetime) -> bool:
-        """Whether to look at this second, which is this instant."""
-        passed = elapsed - self.looked_at
-        return passed >= LOOK_EVERY or (passed >= LOOK_APART and self.due_at is not None and self.due_at <= now)
+    def is_time_to_ask(self, elapsed: float) -> bool:
+        """Whether it is a look's turn at this second."""
+        return elapsed - self.asked_at >= ASK_EVERY
 
-    def looked(self, elapsed: float, due_at: datetime | None) -> None:
-        """Go on from a look that has found this instant as the first that is still to come."""
-        self.looked_at, self.due_at = elapsed, due_at
+    def has_come(self, elapsed: float, now: datetime) -> bool:
+        """Whether what was expected falls due at this second, which is this instant."""
+        return self.due_at is not None and self.due_at <= now and elapsed - self.looked_at >= LOOK_APART
+
+    def asked(self, elapsed: float, due_at: datetime | None) -> None:
+        """Go on from an answer that names this instant as the first that is still to come."""
+        self.asked_at = self.looked_at = elapsed
+        self.due_at = due_at
+
+    def looked(self, elapsed: float) -> None:
+        """Go on from a look at what was expected: what comes after it is known when it is asked for again."""
+        self.looked_at, self.due_at = elapsed, None
 
     def expect(self, at: datetime | None) -> None:
         """Look at this instant too; None changes nothing."""
@@ -45,8 +54,8 @@ class Lookout:
             self.due_at = at
 
     def again(self) -> None:
-        """Look at the next chance: more is there than was taken."""
-        self.looked_at = _LONG_AGO
+        """Ask at the next chance: more is there than was taken."""
+        self.asked_at = _LONG_AGO
 
 
 @cache

@@ -16,7 +16,7 @@ from shared.clock import Clock
 from shared.messaging.broker import Broker, BrokerUnavailableError, Record
 from shared.messaging.control import control_topic
 from shared.messaging.leases import Lessor
-from shared.messaging.lookout import LOOK_EVERY, Lookout
+from shared.messaging.lookout import ASK_EVERY, Lookout
 from shared.messaging.reading import Reading
 from shared.messaging.store import StaleStandingError, StoreUnavailableError, UnsavableError
 from shared.messaging.turn import Turned
@@ -164,17 +164,24 @@ class Loop:
     async def _turn(self, reading: Reading) -> None:
         records = await self._fetch(reading)
         now = self.clock.elapsed()
-        looking = self._lookout.is_time(now, self.clock.now()) or self.leases.called()
-        if looking:
-            self._lookout.looked(now, await self.worker.next_due())
-        more = self.pace.batch if looking and await self.worker.has_work() else 0
-        turned = await self.worker.turn(records, commands=more, due=more, settle=looking)
+        asking = self._lookout.is_time_to_ask(now) or self.leases.called()
+        more = self.pace.batch if await self._anything_waits(now, asking=asking) else 0
+        turned = await self.worker.turn(records, commands=more, due=more, settle=asking)
         if turned is not None:
             self._look_out_for(turned)
         await self._mark(now)
         if self.worker.publisher.pending > MOST_UNACKNOWLEDGED:
             await self.worker.flush()
         self._to_publish.set()
+
+    async def _anything_waits(self, now: float, *, asking: bool) -> bool:
+        if asking:
+            self._lookout.asked(now, await self.worker.next_due())
+            return await self.worker.has_work()
+        if self._lookout.has_come(now, self.clock.now()):
+            self._lookout.looked(now)
+            return True
+        return False
 
     def _look_out_for(self, turned: Turned) -> None:
         self._lookout.expect(turned.next_due)
@@ -210,7 +217,7 @@ class Loop:
                 log.warning("waiting", worker=self.worker.name, reason=self.unpublished)
                 self._to_publish.set()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stopping.wait(), LOOK_EVERY)
+                    await asyncio.wait_for(stopping.wait(), ASK_EVERY)
 
     async def _wind_up(self, reading: Reading, publishing: "asyncio.Task[None]") -> None:
         self._winding_up = True

@@ -11,7 +11,7 @@ from shared.contracts.envelope import Fact
 from shared.messaging.broker import Lane, Outgoing, TopicSpec
 from shared.messaging.control import control_topic
 from shared.messaging.leases import Wanted
-from shared.messaging.lookout import LOOK_APART, LOOK_EVERY
+from shared.messaging.lookout import ASK_EVERY, LOOK_APART
 from shared.messaging.loop import Loop, Pace
 from shared.messaging.memory_database import MemoryDatabase
 from shared.messaging.memory_log import MemoryLog
@@ -99,7 +99,7 @@ async def test_what_was_seen_at_the_last_look_is_done_at_its_instant() -> None:
         await it.say(Added(amount=2000))
         await it.until(lambda: it.rows("counter_ring") == 1)
         it.clock.set(NOW)
-        it.clock.seconds += LOOK_EVERY
+        it.clock.seconds += ASK_EVERY
         await it.say(Added(amount=1), debtor_id="d2")
         await it.until(lambda: it.rows("counter_total") == 2)
         it.clock.seconds += LOOK_APART

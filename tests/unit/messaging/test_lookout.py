@@ -2,66 +2,89 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from shared.messaging.lookout import LOOK_APART, LOOK_EVERY, Lookout, first_due
+from shared.messaging.lookout import ASK_EVERY, LOOK_APART, Lookout, first_due
 from shared.messaging.store import Change
 from tests.contract.store_cases import LAYOUT, NOW, DayDue, InstantDue, a_file
 
 SOON, LATER = NOW + timedelta(seconds=0.5), NOW + timedelta(hours=1)
 
 
-def looked(due_at: datetime | None, *expected: datetime | None) -> Lookout:
+def asked(due_at: datetime | None, *expected: datetime | None) -> Lookout:
     lookout = Lookout()
-    lookout.looked(100.0, due_at)
+    lookout.asked(100.0, due_at)
+    for instant in expected:
+        lookout.expect(instant)
+    return lookout
+
+
+def looked_then(*expected: datetime) -> Lookout:
+    lookout = asked(SOON)
+    lookout.looked(100.5)
     for instant in expected:
         lookout.expect(instant)
     return lookout
 
 
 def more_was_there() -> Lookout:
-    lookout = looked(LATER)
+    lookout = asked(LATER)
     lookout.again()
     return lookout
 
 
 @pytest.mark.parametrize(
-    ("lookout", "seconds", "now", "is_time"),
+    ("lookout", "seconds", "is_time"),
     [
-        (Lookout(), 0.0, NOW, True),
-        (looked(None), LOOK_EVERY - 0.01, LATER, False),
-        (looked(None), LOOK_EVERY, NOW, True),
-        (looked(SOON), 0.4, SOON - timedelta(microseconds=1), False),
-        (looked(SOON), 0.5, SOON, True),
-        (looked(SOON), LOOK_APART - 0.01, SOON, False),
-        (looked(LATER, SOON), 0.5, SOON, True),
-        (looked(SOON, LATER), 0.5, SOON, True),
-        (looked(None, SOON), 0.5, SOON, True),
-        (looked(SOON, None), 0.5, SOON, True),
-        (more_was_there(), 0.01, NOW, True),
+        (Lookout(), 0.0, True),
+        (asked(SOON), ASK_EVERY - 0.01, False),
+        (asked(None), ASK_EVERY, True),
+        (looked_then(), ASK_EVERY, True),
+        (more_was_there(), 0.01, True),
+    ],
+    ids=["never yet", "too early", "its turn has come", "a look does not put it off", "more was there than was taken"],
+)
+def test_a_worker_asks_in_turn(lookout: Lookout, seconds: float, *, is_time: bool) -> None:
+    assert lookout.is_time_to_ask(100.0 + seconds) is is_time
+
+
+@pytest.mark.parametrize(
+    ("lookout", "seconds", "now", "has_come"),
+    [
+        (asked(None), 0.9, LATER, False),
+        (asked(SOON), 0.4, SOON - timedelta(microseconds=1), False),
+        (asked(SOON), 0.5, SOON, True),
+        (asked(SOON), LOOK_APART - 0.01, SOON, False),
+        (asked(LATER, SOON), 0.5, SOON, True),
+        (asked(SOON, LATER), 0.5, SOON, True),
+        (asked(None, SOON), 0.5, SOON, True),
+        (asked(SOON, None), 0.5, SOON, True),
+        (looked_then(), 0.9, LATER, False),
+        (looked_then(SOON), 0.9, LATER, True),
+        (looked_then(SOON), 0.6, LATER, False),
     ],
     ids=[
-        "nobody has ever looked",
-        "it is too early for the look that comes in any case",
-        "that look's turn has come",
-        "what was seen is not yet due",
-        "what was seen falls due",
+        "nothing is known",
+        "what was heard of is not yet due",
+        "what was heard of falls due",
         "it falls due just after the last look",
-        "what was written falls due before what was seen",
+        "what was written falls due before what was heard of",
         "what was written falls due after it",
-        "nothing was seen, but something was written",
+        "nothing was heard of, but something was written",
         "nothing was written",
-        "more was there than was taken",
+        "what was looked at is not expected any more",
+        "something was written since",
+        "something was written since, but a moment ago was looked",
     ],
 )
-def test_it_is_time_to_look_when_something_falls_due_or_once_a_second(
-    lookout: Lookout, seconds: float, now: datetime, *, is_time: bool
+def test_a_worker_looks_when_what_it_knows_of_falls_due(
+    lookout: Lookout, seconds: float, now: datetime, *, has_come: bool
 ) -> None:
-    assert lookout.is_time(100.0 + seconds, now) is is_time
+    assert lookout.has_come(100.0 + seconds, now) is has_come
 
 
-def test_a_look_forgets_what_was_expected_before_it() -> None:
-    lookout = looked(SOON)
-    lookout.looked(200.0, None)
-    assert not lookout.is_time(200.5, LATER)
+def test_an_answer_takes_the_place_of_what_was_expected_before_it() -> None:
+    lookout = asked(SOON)
+    lookout.asked(200.0, None)
+    assert not lookout.has_come(200.5, LATER)
 
 
 NOTHING = a_file("d1")
