@@ -39,11 +39,8 @@ ERRAND_SECONDS = 3.0
 """How long the end waits for what was begun outside."""
 
 LONGEST_PAUSE = 10.0
-PATIENCE = 3
-"""How often a patient kind waits for company, while more comes: each turn costs a commit, however little is applied."""
-
-UNHURRIED = 3.3
-"""How many times as long it waits each time."""
+PATIENCE = 10
+"""How many times as long a patient kind waits for company: each turn costs a commit, however little is applied."""
 
 MOST_UNACKNOWLEDGED = 50_000
 """Facts beyond which a worker waits for the broker before it commits more."""
@@ -192,8 +189,11 @@ class Loop:
 
     async def _fetch(self, reading: Reading) -> Sequence[Record]:
         """Read on; a worker that is not behind waits a moment for company, so that small nights cost few commits."""
-        times, longer = (PATIENCE, UNHURRIED) if self.worker.kind.patient else (1, 1.0)
-        return await reading.gather(self.pace.batch, self.pace.wait, self.pace.linger * longer, times)
+        records = await reading.fetch(self.pace.batch, self.pace.wait)
+        if 0 < len(records) < self.pace.batch // 2 and self.pace.linger:
+            await asyncio.sleep(self.pace.linger * (PATIENCE if self.worker.kind.patient else 1))
+            records = [*records, *await reading.fetch(self.pace.batch - len(records), 0)]
+        return records
 
     async def _mark(self, now: float) -> None:
         if now - self._marked_at >= self.pace.mark and self.worker.standings:

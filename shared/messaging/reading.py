@@ -47,15 +47,6 @@ class Reading:
             raise
         return sorted(records, key=attrgetter("lane"))
 
-    async def gather(self, limit: int, wait: float, linger: float, times: int) -> Sequence[Record]:
-        """Read on, and unless much is there wait for more to go with it: some times, while some comes each time."""
-        records = await self.fetch(limit, wait)
-        while 0 < len(records) < limit // 2 and linger and times:
-            await asyncio.sleep(linger)
-            company = await self.fetch(limit - len(records), 0)
-            records, times = [*records, *company], times - 1 if company else 0
-        return records
-
     async def close(self) -> None:
         """Close the reader."""
         reader, self._reader = self._reader, None
