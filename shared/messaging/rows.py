@@ -54,7 +54,7 @@ def _column(name: str, hint: Any) -> Column:
     if isinstance(bare, type) and issubclass(bare, StrEnum):
         return Column(name, "text", None, {each.value: each for each in bare}.__getitem__)  # quicker than to call it
     decode = msgspec.json.Decoder(hint).decode
-    return Column(name, "jsonb", _json, decode)
+    return Column(name, "json", _json, decode)
 
 
 def _without_none(hint: Any) -> Any:
@@ -77,7 +77,7 @@ def _json(value: Any) -> str | None:
 
 
 def holds_nul(text: str) -> bool:
-    """Whether a text within JSON holds a NUL character, which jsonb cannot keep."""
+    """Whether a text within JSON holds a NUL character, which PostgreSQL keeps, but cannot read again."""
     return "\\u0000" in text and _NUL.search(text) is not None
 
 

@@ -138,7 +138,7 @@ ON CONFLICT (kind, number, lender_id) DO UPDATE SET business_date = excluded.bus
 """
 WRITE_DIRECTIVES = """
 INSERT INTO directive (kind, number, name, type, data)
-SELECT $1, * FROM unnest($2::int[], $3::text[], $4::text[], $5::jsonb[])
+SELECT $1, * FROM unnest($2::int[], $3::text[], $4::text[], $5::json[])
 ON CONFLICT (kind, number, name) DO UPDATE SET type = excluded.type, data = excluded.data
 """
 NEW_OUTS = """

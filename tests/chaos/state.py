@@ -113,7 +113,7 @@ async def segmentation_is_a_fold(evidence: Evidence) -> Finding:
     told = await evidence.rows(
         "intake",
         """SELECT DISTINCT ON (debtor_id) debtor_id, data->'case' FROM history
-        WHERE case_version > 0 AND jsonb_typeof(data->'case') = 'object' ORDER BY debtor_id, case_version DESC""",
+        WHERE case_version > 0 AND json_typeof(data->'case') = 'object' ORDER BY debtor_id, case_version DESC""",
     )
     kept = dict(await evidence.rows("segmentation", "SELECT debtor_id, summary FROM case_copy"))
     wrong = [name for name, case in told if json.loads(kept.get(name, "null")) != json.loads(case)]

@@ -152,7 +152,7 @@ SHARED = Layout(SharedFile, {"card": Table("toy_shared_card", Card)}, owner="loa
 
 _CARD = """
     mood text NOT NULL, amount bigint NOT NULL, active boolean NOT NULL, since date NOT NULL, at timestamptz NOT NULL,
-    raw bytea NOT NULL, visits jsonb NOT NULL, extra jsonb NOT NULL, note text, until date, last jsonb, other_mood text
+    raw bytea NOT NULL, visits json NOT NULL, extra json NOT NULL, note text, until date, last json, other_mood text
 """
 SCHEMA = f"""
 CREATE TABLE toy_card (shard smallint NOT NULL, debtor_id text PRIMARY KEY, {_CARD});

@@ -61,7 +61,7 @@ OF_ONE_SERVICE = {
     ("intake", "every open case is watched, but in its last bucket"): """
         SELECT case_id FROM collection_case LEFT JOIN bucket_due USING (debtor_id)
         WHERE status = 'open' AND due_on IS NULL AND NOT EXISTS (
-            SELECT FROM jsonb_array_elements(loans) AS loan WHERE loan->>'bucket' IN ('M7+', '5')
+            SELECT FROM json_array_elements(loans) AS loan WHERE loan->>'bucket' IN ('M7+', '5')
         )
     """,
     ("intake", "what waits for its loan has an end"): """

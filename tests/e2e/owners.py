@@ -208,7 +208,7 @@ async def _contacts(owners: Owners) -> dict[str, dict[str, int]]:
 
 
 async def _denials(owners: Owners) -> dict[str, int]:
-    counted = "SELECT r->>'rule', count(*) FROM contact_denial, jsonb_array_elements(rules) r GROUP BY 1"
+    counted = "SELECT r->>'rule', count(*) FROM contact_denial, json_array_elements(rules) r GROUP BY 1"
     return dict(await owners.rows("outreach", counted))
 
 
@@ -262,7 +262,7 @@ _MONEY = """
 SELECT debtor_id, data->>'currency',
        sum((data->>'amount')::bigint * CASE type WHEN 'intake.payment-posted.v1' THEN 1 ELSE -1 END)::bigint
 FROM history
-WHERE type IN ('intake.payment-posted.v1', 'intake.payment-reversed.v1') AND jsonb_typeof(data->'case') = 'object'
+WHERE type IN ('intake.payment-posted.v1', 'intake.payment-reversed.v1') AND json_typeof(data->'case') = 'object'
 GROUP BY 1, 2
 """
 

@@ -104,7 +104,7 @@ ORDER BY experiment, arm
 """
 
 _PAID_BY_ARM = """
-SELECT experiment, arm, key, sum(value::bigint)::bigint FROM trial, jsonb_each_text(paid)
+SELECT experiment, arm, key, sum(value::bigint)::bigint FROM trial, json_each_text(paid)
 WHERE experiment <> ''
 GROUP BY experiment, arm, key
 ORDER BY experiment, arm, key

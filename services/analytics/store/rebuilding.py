@@ -155,4 +155,4 @@ def _event_of(kept: asyncpg.Record) -> Event[Any] | None:
 
 
 def _readable(table: Table) -> str:
-    return ", ".join(f"{column.name}::text" if column.sql == "jsonb" else column.name for column in columns_of(table))
+    return ", ".join(f"{column.name}::text" if column.sql == "json" else column.name for column in columns_of(table))

@@ -75,7 +75,7 @@ async def cases(
             WHERE debtor_id > :after
               AND (CAST(:lender_id AS text) IS NULL OR lender_id = :lender_id)
               AND (CAST(:status AS text) IS NULL OR status = :status)
-              AND (CAST(:bucket AS jsonb) IS NULL OR loans @> CAST(:bucket AS jsonb))
+              AND (CAST(:bucket AS jsonb) IS NULL OR CAST(loans AS jsonb) @> CAST(:bucket AS jsonb))
             ORDER BY debtor_id LIMIT :limit
         """),  # the names are our own
         {
@@ -133,7 +133,7 @@ def _columns(name: str) -> str:
     """The columns of a table for SELECT; JSON as text, since rows decode it by their own types."""
     columns = columns_of(LAYOUT.tables[name])
     return ", ".join(
-        f'CAST(t."{c.name}" AS text) AS "{c.name}"' if c.sql == "jsonb" else f't."{c.name}"' for c in columns
+        f'CAST(t."{c.name}" AS text) AS "{c.name}"' if c.sql == "json" else f't."{c.name}"' for c in columns
     )
 
 

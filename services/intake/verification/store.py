@@ -11,7 +11,7 @@ from shared.messaging.rows import columns_of, row_of
 
 TABLE = LAYOUT.tables["verifications"]
 _COLUMNS = ", ".join(
-    f'CAST("{column.name}" AS text) AS "{column.name}"' if column.sql == "jsonb" else f'"{column.name}"'
+    f'CAST("{column.name}" AS text) AS "{column.name}"' if column.sql == "json" else f'"{column.name}"'
     for column in columns_of(TABLE)
 )
 _LIST = text(f"""
@@ -21,8 +21,8 @@ _LIST = text(f"""
       AND (CAST(:lender_id AS text) IS NULL OR lender_id = :lender_id)
       AND (CAST(:state AS text) IS NULL OR state = :state)
       AND (CAST(:holds AS boolean) IS NULL OR holds = :holds)
-      AND (CAST(:rule AS text) IS NULL OR jsonb_path_exists(findings, '$[*] ? (@.rule == $rule)', jsonb_build_object(
-           'rule', CAST(:rule AS text))))
+      AND (CAST(:rule AS text) IS NULL OR jsonb_path_exists(
+           CAST(findings AS jsonb), '$[*] ? (@.rule == $rule)', jsonb_build_object('rule', CAST(:rule AS text))))
     ORDER BY debtor_id, verification_id LIMIT :limit
 """)  # the names are our own
 _LENDER = text("SELECT lender_id FROM verification WHERE debtor_id = :debtor_id AND verification_id = :verification_id")

@@ -44,11 +44,11 @@ def test_each_type_has_its_column() -> None:
         "instant": "timestamptz",
         "raw": "bytea",
         "mood": "text",
-        "many": "jsonb",
-        "either": "jsonb",
+        "many": "json",
+        "either": "json",
         "maybe_text": "text",
         "maybe_mood": "text",
-        "maybe_many": "jsonb",
+        "maybe_many": "json",
     }
 
 
