@@ -1,8 +1,8 @@
 """When a worker looks for commands and for work that has fallen due: at once where the instant is known, else in turn.
 
 Once a second it asks the database whether anything waits, and when the next row falls due. That instant, or an earlier
-one of a row that it has written since, it need not ask for: when it comes, it takes what is due. So what falls due
-alone is done at once, what falls due in a stream together, and a command when somebody calls, or in turn.
+one of a row that it has written since, is when it looks again. So what falls due alone is done at once, what falls due
+in a stream together, and a command when somebody calls, or in turn.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

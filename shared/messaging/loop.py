@@ -174,11 +174,11 @@ class Loop:
     async def _anything_waits(self, now: float, *, asking: bool) -> bool:
         if asking:
             self._lookout.asked(now, await self.worker.next_due())
-            return await self.worker.has_work()
-        if self._lookout.has_come(now, self.clock.now()):
+        elif self._lookout.has_come(now, self.clock.now()):
             self._lookout.looked(now)
-            return True
-        return False
+        else:
+            return False
+        return await self.worker.has_work()  # asked for what has come too: it also sees a database gone back in time
 
     def _look_out_for(self, turned: Turned) -> None:
         self._lookout.expect(turned.next_due)
