@@ -74,7 +74,7 @@ _WRONG = {
         WHERE state IN ({UNENDED_STATES}) AND NOT ({_PUT_OFF})""",
     "steps ended twice": """
         SELECT count(*) FROM (SELECT FROM history WHERE type = 'outreach.step-ended.v1'
-        GROUP BY debtor_id, data->'plan_number', data->'step_number' HAVING count(*) > 1) AS twice""",
+        GROUP BY debtor_id, data->>'plan_number', data->>'step_number' HAVING count(*) > 1) AS twice""",
     "contacts made, and their keys": """
         SELECT count(*) - count(DISTINCT idempotency_key) FROM contact WHERE state = 'made'""",
     "contacts in doubt": "SELECT count(*) FROM contact WHERE state IN ('sending', 'unknown')",
