@@ -5,12 +5,12 @@ one of a row that it has written since, is when it looks again. So what falls du
 in a stream together, and a command when somebody calls, or in turn.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from shared.messaging.layout import Layout, Row, Table
+from shared.messaging.layout import Layout, Table
 from shared.messaging.rows import columns_of
 from shared.messaging.store import Change
 
@@ -71,12 +71,11 @@ def timed(layout: Layout) -> Iterator[tuple[str, Table]]:
 
 def first_due(layout: Layout, changes: Sequence[Change]) -> datetime | None:
     """The first instant at which something falls due of what has changed; None where nothing does."""
-    return min((at for name, table in timed(layout) for at in _instants(name, table, changes)), default=None)
-
-
-def _instants(name: str, table: Table, changes: Iterable[Change]) -> Iterator[datetime]:
-    for change in changes:
-        after = getattr(change.after, name)
-        if after and after is not getattr(change.before, name):
-            rows: Iterable[Row] = after.values() if table.key else (after,)
-            yield from (at for row in rows if (at := getattr(row, table.due or "")) is not None)
+    instants = (
+        getattr(row, table.due or "")
+        for name, table in timed(layout)
+        for change in changes
+        if getattr(change.after, name) is not getattr(change.before, name)
+        for row in layout.rows(change.after, name).values()
+    )
+    return min((at for at in instants if at is not None), default=None)

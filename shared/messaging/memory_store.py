@@ -15,7 +15,7 @@ from shared.messaging.memory_database import MemoryDatabase
 from shared.messaging.memory_due import due_rows, next_instant
 from shared.messaging.memory_rows import is_loaded, stored_as
 from shared.messaging.renewing import incarnation_after
-from shared.messaging.rows import differences, holds_nul, tally
+from shared.messaging.rows import differences, json_text, tally
 from shared.messaging.store import (
     TOLD_OTHERWISE,
     WENT_BACK,
@@ -303,8 +303,8 @@ class MemoryTransaction:
     async def write(self, effects: Effects) -> None:
         """Keep the effects."""
         self._alive()
-        if any(holds_nul(row.data.decode()) for row in effects.history):
-            raise UnsavableError("UntranslatableCharacterError")
+        for row in effects.history:
+            json_text(row.data)
         self._check_outs(effects)
         self._writes.append(lambda: self._write(effects))
 

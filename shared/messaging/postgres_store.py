@@ -17,7 +17,7 @@ from shared.messaging.broker import Lane
 from shared.messaging.layout import Key, Layout, State
 from shared.messaging.packing import unpacked
 from shared.messaging.postgres_line import Connection, PostgresLine
-from shared.messaging.rows import holds_nul
+from shared.messaging.rows import json_text
 from shared.messaging.store import (
     TOLD_OTHERWISE,
     WENT_BACK,
@@ -35,7 +35,6 @@ from shared.messaging.store import (
     Standing,
     StoredFacts,
     StoreUnavailableError,
-    UnsavableError,
 )
 from shared.messaging.table_access import anything_waits, claim_due, load_rows, next_to_fall_due, save_tables
 from shared.postgres.failures import DRIVER_ERRORS
@@ -242,7 +241,7 @@ class PostgresTransaction:
             for statement, arrays in statements.writes(self._kind, effects):
                 await self._connection.execute(statement, *arrays)
             if effects.history:
-                rows = [(*row[:-1], _readable(row.data)) for row in effects.history]
+                rows = [(*row[:-1], json_text(row.data)) for row in effects.history]
                 await self._connection.copy_records_to_table(
                     "history", records=rows, columns=statements.HISTORY_COLUMNS
                 )
@@ -287,14 +286,6 @@ def _arrays(moves: Sequence[CursorMove], *, with_old: bool) -> list[list[Any]]:
 def _stored(row: asyncpg.Record) -> StoredFacts:
     number, topic, partition, incarnation, seq_from, seq_to, body = row
     return StoredFacts(number, Lane(topic, partition), incarnation, seq_from, seq_to, unpacked(body))
-
-
-def _readable(data: bytes) -> str:
-    """JSON as the database keeps it. Raises UnsavableError for what it could never read again."""
-    text = data.decode()
-    if holds_nul(text):
-        raise UnsavableError("a text holds a NUL character")
-    return text
 
 
 def _letter(row: asyncpg.Record) -> Letter:

@@ -1,7 +1,6 @@
 """Between row dataclasses and columns: which values need turning, and how, decided once per table."""
 
 import dataclasses
-import re
 import types
 import typing
 from collections import defaultdict
@@ -15,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from shared.contracts.reading import holds_nul
 from shared.frozen import replace
 from shared.messaging.layout import Key, Layout, Row, Table
 from shared.messaging.store import Change, UnsavableError
@@ -27,7 +27,6 @@ PLAIN: Mapping[type, str] = {
     datetime: "timestamptz",
     bytes: "bytea",
 }
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,17 +67,23 @@ def _json(value: Any) -> str | None:
     if value is None:
         return None
     try:
-        text = msgspec.json.encode(value).decode()
+        encoded = msgspec.json.encode(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise UnsavableError(f"{type(error).__name__} while writing JSON") from error
-    if holds_nul(text):
+    return json_text(encoded)
+
+
+def json_text(encoded: bytes) -> str:
+    """JSON as it is stored. Raises UnsavableError for a NUL character, which PostgreSQL keeps but cannot read again."""
+    if holds_nul(encoded):
         raise UnsavableError("a text holds a NUL character")
-    return text
+    return encoded.decode()
 
 
-def holds_nul(text: str) -> bool:
-    """Whether a text within JSON holds a NUL character, which PostgreSQL keeps, but cannot read again."""
-    return "\\u0000" in text and _NUL.search(text) is not None
+def selected(table: Table, prefix: str = "") -> str:
+    """A table's columns for SELECT, `prefix` ("t.") before each; JSON as text, since rows decode it by their types."""
+    names = ((f'{prefix}"{column.name}"', column) for column in columns_of(table))
+    return ", ".join(f'CAST({n} AS text) AS "{c.name}"' if c.sql == "json" else n for n, c in names)
 
 
 def taking(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:

@@ -198,12 +198,16 @@ def _due(name: str, table: Table, record: asyncpg.Record) -> DueRow:
     return DueRow(shard, owner, name, table.key_of(row), row)
 
 
+def _free(owner: str) -> str:
+    return f"NOT EXISTS (SELECT FROM quarantine q WHERE q.kind = $1 AND q.owner = t.{owner})"
+
+
 @cache
 def _claim(owner: str, table: Table, *, dated: bool) -> str:
     within = ", ".join([f'"{table.due}"', owner, *(f'"{name}"' for name in table.key)])
     order = f"shard, {within}"
     names = _names(table)
-    free = f"NOT EXISTS (SELECT FROM quarantine q WHERE q.kind = $1 AND q.owner = t.{owner})"
+    free = _free(owner)
     if dated:
         return (
             f"SELECT t.shard, t.{owner}, {names} FROM lane_clock c CROSS JOIN LATERAL ("
@@ -228,7 +232,7 @@ def anything_waits(layout: Layout) -> str:
 
 @cache
 def _any_due(owner: str, table: Table) -> str:
-    free = f"NOT EXISTS (SELECT FROM quarantine q WHERE q.kind = $1 AND q.owner = t.{owner})"
+    free = _free(owner)
     if not is_dated(table):
         return (
             f'EXISTS (SELECT FROM {table.name} t WHERE t.shard = ANY ($2::int[]) AND t."{table.due}" <= $3 AND {free})'
@@ -250,9 +254,9 @@ def next_to_fall_due(layout: Layout) -> str:
 
 @cache
 def _next_due(owner: str, table: Table) -> str:
+    free = _free(owner)
     return (
         f"(SELECT min(t.at) FROM unnest($2::int[]) AS actor (number) CROSS JOIN LATERAL ("
         f'SELECT t."{table.due}" AS at FROM {table.name} t WHERE t.shard = actor.number AND t."{table.due}" > $3 '
-        f"AND NOT EXISTS (SELECT FROM quarantine q WHERE q.kind = $1 AND q.owner = t.{owner}) "
-        f'ORDER BY t."{table.due}" LIMIT 1) t)'
+        f'AND {free} ORDER BY t."{table.due}" LIMIT 1) t)'
     )

@@ -13,8 +13,7 @@ from services.analytics.domain.rows import DebtorRecord
 from services.analytics.store.layout import LAYOUT
 from shared.contracts import catalogue
 from shared.contracts.envelope import Event, Moment
-from shared.messaging.layout import Table
-from shared.messaging.rows import columns_of, row_of
+from shared.messaging.rows import row_of, selected
 
 Fold: TypeAlias = Mapping[type, Callable[[DebtorRecord, Event[Any], Moment], tuple[DebtorRecord, Sequence[Any]]]]
 """The handlers, by the type of the fact."""
@@ -111,7 +110,7 @@ class _Rebuild:
 
     async def _stored_rows(self, name: str, debtors: Sequence[str]) -> dict[tuple[Any, ...], Any]:
         table = LAYOUT.tables[name]
-        query = f"SELECT debtor_id, {_readable(table)} FROM {table.name} WHERE debtor_id = ANY($1)"
+        query = f"SELECT debtor_id, {selected(table)} FROM {table.name} WHERE debtor_id = ANY($1)"
         rows = {}
         for stored in await self._connection.fetch(query, debtors):
             row = row_of(table, tuple(stored)[1:])
@@ -152,7 +151,3 @@ def _event_of(kept: asyncpg.Record) -> Event[Any] | None:
         recorded_at=kept["recorded_at"],
         data=msgspec.json.decode(kept["data"], type=fact),
     )
-
-
-def _readable(table: Table) -> str:
-    return ", ".join(f"{column.name}::text" if column.sql == "json" else column.name for column in columns_of(table))

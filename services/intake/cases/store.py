@@ -15,7 +15,7 @@ from shared.contracts.envelope import Event
 from shared.contracts.ingress import PaymentReceived, PaymentTakenBack
 from shared.messaging.layout import Layout, Named, Table
 from shared.messaging.partitioner import partition_of
-from shared.messaging.rows import columns_of, row_of
+from shared.messaging.rows import row_of, selected
 from shared.service import SHARDS
 
 
@@ -71,7 +71,7 @@ async def cases(
     """Cases as last told, with their debtors, by debtor id; `bucket` is that of any of the case's loans."""
     found = await connection.execute(
         text(f"""
-            SELECT debtor_id, {_columns("case")} FROM collection_case t
+            SELECT debtor_id, {selected(LAYOUT.tables["case"], "t.")} FROM collection_case t
             WHERE debtor_id > :after
               AND (CAST(:lender_id AS text) IS NULL OR lender_id = :lender_id)
               AND (CAST(:status AS text) IS NULL OR status = :status)
@@ -95,7 +95,7 @@ async def debtor_file(connection: AsyncConnection, debtor_id: str) -> DebtorFile
     for name in ("case", "loans", "payments"):
         table = LAYOUT.tables[name]
         unsettled = f"AND NOT {table.settled}" if table.settled else ""
-        query = f"SELECT {_columns(name)} FROM {table.name} t WHERE debtor_id = :debtor_id {unsettled}"
+        query = f"SELECT {selected(table, 't.')} FROM {table.name} t WHERE debtor_id = :debtor_id {unsettled}"
         found = await connection.execute(text(query), {"debtor_id": debtor_id})
         content[name] = [_row(name, row) for row in found.mappings()]
     return DebtorFile(
@@ -127,14 +127,6 @@ async def history(connection: AsyncConnection, debtor_id: str, *, after: int, li
         {"debtor_id": debtor_id, "after": after, "limit": limit},
     )
     return [HistoryEntry(**{**row, "data": msgspec.json.decode(row["data"])}) for row in found.mappings()]
-
-
-def _columns(name: str) -> str:
-    """The columns of a table for SELECT; JSON as text, since rows decode it by their own types."""
-    columns = columns_of(LAYOUT.tables[name])
-    return ", ".join(
-        f'CAST(t."{c.name}" AS text) AS "{c.name}"' if c.sql == "json" else f't."{c.name}"' for c in columns
-    )
 
 
 def _row(name: str, found: RowMapping | Mapping[str, Any]) -> Any:

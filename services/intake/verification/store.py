@@ -7,15 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.cases.domain.facts import Verification
 from services.intake.cases.store import LAYOUT
-from shared.messaging.rows import columns_of, row_of
+from shared.messaging.rows import row_of, selected
 
 TABLE = LAYOUT.tables["verifications"]
-_COLUMNS = ", ".join(
-    f'CAST("{column.name}" AS text) AS "{column.name}"' if column.sql == "json" else f'"{column.name}"'
-    for column in columns_of(TABLE)
-)
 _LIST = text(f"""
-    SELECT debtor_id, {_COLUMNS} FROM verification
+    SELECT debtor_id, {selected(TABLE)} FROM verification
     WHERE (debtor_id, verification_id) > (:after_debtor, :after_verification)
       AND (CAST(:debtor_id AS text) IS NULL OR debtor_id = :debtor_id)
       AND (CAST(:lender_id AS text) IS NULL OR lender_id = :lender_id)

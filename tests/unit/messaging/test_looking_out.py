@@ -22,6 +22,7 @@ from shared.service import SHARDS
 from tests.unit.messaging.toy import IN, KIND, NOW, OUT, TODAY, VAULT, Added, Day, type_header, value_of
 
 DEBTOR = "d1"
+IN_A_MINUTE = NOW + timedelta(minutes=1)
 
 
 class StillClock(VirtualClock):
@@ -59,6 +60,13 @@ class Live:
         record = Outgoing(debtor_id.encode(), value_of(fact, debtor_id), (type_header(fact),))
         await (await self.log.writer()).append({Lane(IN, 3): [record]})
 
+    async def has_a_ring_to_come(self) -> None:
+        """One in a minute is written, and the clock is back where it was."""
+        self.clock.set(IN_A_MINUTE)
+        await self.say(Added(amount=2000))
+        await self.until(lambda: self.rows("counter_ring") == 1)
+        self.clock.set(NOW)
+
     async def until(self, is_so: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
             while not is_so():  # noqa: ASYNC110  # nobody tells of it
@@ -95,15 +103,12 @@ async def test_what_a_turn_writes_is_done_at_its_instant() -> None:
 
 async def test_what_was_seen_at_the_last_look_is_done_at_its_instant() -> None:
     async with live() as it:
-        it.clock.set(NOW + timedelta(minutes=1))
-        await it.say(Added(amount=2000))
-        await it.until(lambda: it.rows("counter_ring") == 1)
-        it.clock.set(NOW)
+        await it.has_a_ring_to_come()
         it.clock.seconds += ASK_EVERY
         await it.say(Added(amount=1), debtor_id="d2")
         await it.until(lambda: it.rows("counter_total") == 2)
         it.clock.seconds += LOOK_APART
-        it.clock.set(NOW + timedelta(minutes=1))
+        it.clock.set(IN_A_MINUTE)
         await it.until(lambda: it.rows("counter_ring") == 0)
 
 
@@ -118,10 +123,7 @@ async def test_a_new_date_of_the_lenders_is_gone_by_at_once() -> None:
 
 async def test_before_its_instant_nothing_is_done() -> None:
     async with live() as it:
-        it.clock.set(NOW + timedelta(minutes=1))
-        await it.say(Added(amount=2000))
-        await it.until(lambda: it.rows("counter_ring") == 1)
-        it.clock.set(NOW)
+        await it.has_a_ring_to_come()
         it.clock.seconds += LOOK_APART
         await it.say(Added(amount=1), debtor_id="d2")
         await it.until(lambda: it.rows("counter_total") == 2)

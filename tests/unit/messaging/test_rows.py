@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.contracts.reading import holds_nul
 from shared.messaging.layout import Layout, Table
-from shared.messaging.rows import Differences, columns_of, differences, holds_nul, tally
+from shared.messaging.rows import Differences, columns_of, differences, tally
 from shared.messaging.store import Change
 
 
@@ -124,4 +125,4 @@ def test_a_tally_is_the_sum_by_shard_and_key_without_zeros(given_rows: list[tupl
     ],
 )
 def test_a_nul_within_json_is_found_and_what_only_looks_like_one_is_not(text: str, *, holds: bool) -> None:
-    assert holds_nul(text) is holds
+    assert holds_nul(text.encode()) is holds
