@@ -228,7 +228,12 @@ class Installation:
 
     async def _waiting(self) -> str:
         for (service, _), kind in self.kinds.items():
-            asked = anything_waits(kind.layout), kind.name, list(range(SHARDS)), self.now(service) + A_MOMENT
+            asked = (
+                f"SELECT {anything_waits(kind.layout)}",
+                kind.name,
+                list(range(SHARDS)),
+                self.now(service) + A_MOMENT,
+            )
             if (await self.rows(service, *asked))[0][0]:
                 return f"{service}/{kind.name} has due work"
         return ""

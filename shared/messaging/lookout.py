@@ -1,7 +1,7 @@
 """When a worker looks for commands and for work that has fallen due: at once where the instant is known, else in turn.
 
-Once a second it asks the database whether anything waits, and when the next row falls due. That instant, or an earlier
-one of a row that it has written since, is when it looks again. So what falls due alone is done at once, what falls due
+Once a second it asks the database whether anything waits, and when the next row falls due. At that instant, or at an
+earlier one of a row that it has written since, it asks again. So what falls due alone is done at once, what falls due
 in a stream together, and a command when somebody calls, or in turn.
 """
 
@@ -39,14 +39,11 @@ class Lookout:
         """Whether what was expected falls due at this second, which is this instant."""
         return self.due_at is not None and self.due_at <= now and elapsed - self.looked_at >= LOOK_APART
 
-    def asked(self, elapsed: float, due_at: datetime | None) -> None:
-        """Go on from an answer that names this instant as the first that is still to come."""
-        self.asked_at = self.looked_at = elapsed
-        self.due_at = due_at
-
-    def looked(self, elapsed: float) -> None:
-        """Go on from a look at what was expected: what comes after it is known when it is asked for again."""
-        self.looked_at, self.due_at = elapsed, None
+    def looked(self, elapsed: float, due_at: datetime | None, *, in_turn: bool) -> None:
+        """Go on from a look, in turn or at what was expected; it names this instant as the first still to come."""
+        self.looked_at, self.due_at = elapsed, due_at
+        if in_turn:
+            self.asked_at = elapsed
 
     def expect(self, at: datetime | None) -> None:
         """Look at this instant too; None changes nothing."""

@@ -172,13 +172,11 @@ class Loop:
         self._to_publish.set()
 
     async def _anything_waits(self, now: float, *, asking: bool) -> bool:
-        if asking:
-            self._lookout.asked(now, await self.worker.next_due())
-        elif self._lookout.has_come(now, self.clock.now()):
-            self._lookout.looked(now)
-        else:
+        if not asking and not self._lookout.has_come(now, self.clock.now()):
             return False
-        return await self.worker.has_work()  # asked for what has come too: it also sees a database gone back in time
+        outlook = await self.worker.look_out()  # for what has come too: it also sees a database gone back in time
+        self._lookout.looked(now, outlook.next_due, in_turn=asking)
+        return outlook.waits
 
     def _look_out_for(self, turned: Turned) -> None:
         self._lookout.expect(turned.next_due)

@@ -26,6 +26,7 @@ from shared.messaging.store import (
     Effects,
     HeldError,
     Letter,
+    Outlook,
     Parked,
     StaleStandingError,
     Standing,
@@ -85,9 +86,10 @@ class MemoryStore:
             raise StoreUnavailableError(WENT_BACK)
         return MemoryTransaction(self._database, self._kind).waits(layout, numbers, now)
 
-    async def next_due(self, layout: Layout, numbers: Collection[int], after: datetime) -> datetime | None:
+    async def look_out(self, layout: Layout, numbers: Collection[int], now: datetime) -> Outlook:
         """Look at every row."""
-        return next_instant(self._database, self._kind, layout, numbers, after)
+        waits = await self.has_work(layout, numbers, now)
+        return Outlook(waits, next_instant(self._database, self._kind, layout, numbers, now))
 
     async def begin(self) -> "MemoryTransaction":
         """Begin; a former transaction that was left open is ended."""

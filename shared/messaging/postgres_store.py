@@ -30,6 +30,7 @@ from shared.messaging.store import (
     Letter,
     Mark,
     Out,
+    Outlook,
     Parked,
     StaleStandingError,
     Standing,
@@ -111,19 +112,21 @@ class PostgresStore:
     async def has_work(self, layout: Layout, numbers: Collection[int], now: datetime) -> bool:
         """Ask outside any transaction."""
         async with self._line.asked() as connection:
-            if await connection.fetchval(statements.WENT_BACK, self._kind, list(numbers)):
-                raise StoreUnavailableError(WENT_BACK)
-            arguments = (self._kind, list(numbers), now)
-            return bool(await connection.fetchval(anything_waits(layout), *arguments))
+            return (await self._looked(connection, layout, numbers, now, "NULL::timestamptz")).waits
 
-    async def next_due(self, layout: Layout, numbers: Collection[int], after: datetime) -> datetime | None:
-        """Ask outside any transaction, and only where there is anything to ask for."""
-        query = next_to_fall_due(layout)
-        if not query:
-            return None
+    async def look_out(self, layout: Layout, numbers: Collection[int], now: datetime) -> Outlook:
+        """Ask outside any transaction, with one question."""
         async with self._line.asked() as connection:
-            found: datetime | None = await connection.fetchval(query, self._kind, list(numbers), after)
-            return found
+            return await self._looked(connection, layout, numbers, now, next_to_fall_due(layout))
+
+    async def _looked(
+        self, connection: Connection, layout: Layout, numbers: Collection[int], now: datetime, next_due: str
+    ) -> Outlook:
+        query = f"SELECT {statements.WENT_BACK}, {anything_waits(layout)}, {next_due}"
+        [(went_back, *found)] = await connection.fetch(query, self._kind, list(numbers), now)
+        if went_back:
+            raise StoreUnavailableError(WENT_BACK)
+        return Outlook(*found)
 
     async def begin(self) -> "PostgresTransaction":
         """Begin on the one connection; a former transaction that was left open is rolled back."""

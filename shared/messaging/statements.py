@@ -67,8 +67,7 @@ WHERE kind = $1 AND number = $2 AND topic = $3 AND partition = $4 AND (incarnati
 ORDER BY incarnation, seq_from
 """
 WENT_BACK = f"""
-SELECT EXISTS (
-    SELECT FROM actor WHERE kind = $1 AND number = ANY ($2::int[]) AND timeline IS DISTINCT FROM {_TIMELINE})
+EXISTS (SELECT FROM actor WHERE kind = $1 AND number = ANY ($2::int[]) AND timeline IS DISTINCT FROM {_TIMELINE})
 """
 RELEASE = """
 UPDATE actor SET owner = NULL, backend_pid = NULL

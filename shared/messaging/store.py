@@ -251,6 +251,16 @@ class Effects:
     renewed: dict[int, int] = field(default_factory=dict)
 
 
+class Outlook(NamedTuple):
+    """Whether anything waits for some actors, and the first instant to come at which a row of theirs falls due.
+
+    No instant where none does, or only by day.
+    """
+
+    waits: bool
+    next_due: datetime | None
+
+
 class StoreUnavailableError(Exception):
     """The database did not answer, or an outcome is unknown: drop everything that is held and acquire it again."""
 
@@ -338,8 +348,8 @@ class Store(Protocol):
         between us and it may keep the connection through a fail-over.
         """
 
-    async def next_due(self, layout: Layout, numbers: Collection[int], after: datetime) -> datetime | None:
-        """The first instant after this one at which a row of theirs falls due; None where none does, or only by day."""
+    async def look_out(self, layout: Layout, numbers: Collection[int], now: datetime) -> Outlook:
+        """What `has_work` says, and when the next row of theirs falls due. Raises StoreUnavailableError as it does."""
 
     async def begin(self) -> Transaction: ...
 

@@ -22,7 +22,16 @@ from shared.messaging.freshness import Freshness
 from shared.messaging.meter import Meter
 from shared.messaging.notices import Notices
 from shared.messaging.publisher import Publisher
-from shared.messaging.store import CursorMove, Out, Source, StaleStandingError, Standing, Store, StoreUnavailableError
+from shared.messaging.store import (
+    CursorMove,
+    Out,
+    Outlook,
+    Source,
+    StaleStandingError,
+    Standing,
+    Store,
+    StoreUnavailableError,
+)
 from shared.messaging.turn import Batch, FencedError, Turn, Turned
 from shared.service import TryLater
 from shared.tracing.applied import AppliedSpans
@@ -210,11 +219,11 @@ class Worker:
             self.kind.layout, list(self.standings), self._clock.now()
         )
 
-    async def next_due(self) -> datetime | None:
-        """The first instant from now on at which a row of the held actors falls due. Raises StoreUnavailableError."""
+    async def look_out(self) -> Outlook:
+        """What waits for the held actors, and when the next row of theirs falls due. Raises StoreUnavailableError."""
         if not self.standings:
-            return None
-        return await self._store.next_due(self.kind.layout, list(self.standings), self._clock.now())
+            return Outlook(waits=False, next_due=None)
+        return await self._store.look_out(self.kind.layout, list(self.standings), self._clock.now())
 
     async def _run(self, batch: Batch, now: datetime) -> Turned | None:
         started = time.perf_counter()

@@ -352,6 +352,8 @@ async def test_a_store_knows_whether_anything_waits(
     await arrange(store, stores)
     assert await store.has_work(LAYOUT, [3], NOW) is waits
     assert await store.has_work(LAYOUT, [4], NOW) is False
+    assert (await store.look_out(LAYOUT, [3], NOW)).waits is waits
+    assert (await store.look_out(LAYOUT, [4], NOW)).waits is False
 
 
 def due_in(*minutes: int) -> Callable[[Store, Site], Any]:
@@ -378,5 +380,5 @@ async def test_a_store_knows_when_the_next_row_falls_due(
 ) -> None:
     await store.acquire(4, "one")
     await arrange(store, stores)
-    assert await store.next_due(LAYOUT, [3, 4], NOW) == found
-    assert await store.next_due(LAYOUT, [4], NOW) is None
+    assert (await store.look_out(LAYOUT, [3, 4], NOW)).next_due == found
+    assert (await store.look_out(LAYOUT, [4], NOW)).next_due is None

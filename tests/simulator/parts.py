@@ -126,8 +126,8 @@ class SimulatedStore:
     async def has_work(self, *arguments: Any) -> Any:
         return await self._ask("has_work", *arguments)
 
-    async def next_due(self, *arguments: Any) -> Any:
-        return await self._ask("next_due", *arguments)
+    async def look_out(self, *arguments: Any) -> Any:
+        return await self._ask("look_out", *arguments)
 
     async def begin(self) -> "SimulatedTransaction":
         return await self.process.step("store.begin", self._begin, self)  # type: ignore[no-any-return]

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.clock import VirtualClock
 from shared.contracts.envelope import Fact
@@ -22,7 +22,7 @@ from shared.service import SHARDS
 from tests.unit.messaging.toy import IN, KIND, NOW, OUT, TODAY, VAULT, Added, Day, type_header, value_of
 
 DEBTOR = "d1"
-IN_A_MINUTE = NOW + timedelta(minutes=1)
+IN_A_MINUTE, IN_TWO_MINUTES = NOW + timedelta(minutes=1), NOW + timedelta(minutes=2)
 
 
 class StillClock(VirtualClock):
@@ -60,17 +60,28 @@ class Live:
         record = Outgoing(debtor_id.encode(), value_of(fact, debtor_id), (type_header(fact),))
         await (await self.log.writer()).append({Lane(IN, 3): [record]})
 
-    async def has_a_ring_to_come(self) -> None:
-        """One in a minute is written, and the clock is back where it was."""
-        self.clock.set(IN_A_MINUTE)
-        await self.say(Added(amount=2000))
-        await self.until(lambda: self.rows("counter_ring") == 1)
+    async def has_a_ring_to_come(self, at: datetime = IN_A_MINUTE, debtor_id: str = DEBTOR) -> None:
+        """One is written, and the clock is back where it was."""
+        rings = self.rows("counter_ring")
+        self.clock.set(at)
+        await self.say(Added(amount=2000), debtor_id)
+        await self.until_rings(rings + 1)
         self.clock.set(NOW)
+
+    async def looks(self) -> None:
+        """Its second has passed, and with what it reads then it looks."""
+        self.clock.seconds += ASK_EVERY
+        await self.say(Added(amount=1), debtor_id="somebody else")
+        totals = self.rows("counter_total")
+        await self.until(lambda: self.rows("counter_total") == totals + 1)
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
             while not is_so():  # noqa: ASYNC110  # nobody tells of it
                 await asyncio.sleep(0)
+
+    async def until_rings(self, number: int) -> None:
+        await self.until(lambda: self.rows("counter_ring") == number)
 
     def rows(self, table: str) -> int:
         return len(self.database.rows.get(table, {}))
@@ -96,20 +107,29 @@ async def live() -> AsyncIterator[Live]:
 async def test_what_a_turn_writes_is_done_at_its_instant() -> None:
     async with live() as it:
         await it.say(Added(amount=2000))
-        await it.until(lambda: it.rows("counter_ring") == 1)
+        await it.until_rings(1)
         it.clock.seconds += LOOK_APART
-        await it.until(lambda: it.rows("counter_ring") == 0)
+        await it.until_rings(0)
 
 
 async def test_what_was_seen_at_the_last_look_is_done_at_its_instant() -> None:
     async with live() as it:
         await it.has_a_ring_to_come()
-        it.clock.seconds += ASK_EVERY
-        await it.say(Added(amount=1), debtor_id="d2")
-        await it.until(lambda: it.rows("counter_total") == 2)
+        await it.looks()
         it.clock.seconds += LOOK_APART
         it.clock.set(IN_A_MINUTE)
-        await it.until(lambda: it.rows("counter_ring") == 0)
+        await it.until_rings(0)
+
+
+async def test_what_comes_after_it_is_done_at_its_instant_too() -> None:
+    async with live() as it:
+        await it.has_a_ring_to_come()
+        await it.has_a_ring_to_come(IN_TWO_MINUTES, "d2")
+        await it.looks()
+        for instant, left in ((IN_A_MINUTE, 1), (IN_TWO_MINUTES, 0)):
+            it.clock.seconds += LOOK_APART
+            it.clock.set(instant)
+            await it.until_rings(left)
 
 
 async def test_a_new_date_of_the_lenders_is_gone_by_at_once() -> None:

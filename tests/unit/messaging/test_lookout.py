@@ -11,15 +11,15 @@ SOON, LATER = NOW + timedelta(seconds=0.5), NOW + timedelta(hours=1)
 
 def asked(due_at: datetime | None, *expected: datetime | None) -> Lookout:
     lookout = Lookout()
-    lookout.asked(100.0, due_at)
+    lookout.looked(100.0, due_at, in_turn=True)
     for instant in expected:
         lookout.expect(instant)
     return lookout
 
 
-def looked_then(*expected: datetime) -> Lookout:
+def looked_then(*expected: datetime, at: datetime | None = None) -> Lookout:
     lookout = asked(SOON)
-    lookout.looked(100.5)
+    lookout.looked(100.5, at, in_turn=False)
     for instant in expected:
         lookout.expect(instant)
     return lookout
@@ -58,6 +58,8 @@ def test_a_worker_asks_in_turn(lookout: Lookout, seconds: float, *, is_time: boo
         (asked(None, SOON), 0.5, SOON, True),
         (asked(SOON, None), 0.5, SOON, True),
         (looked_then(), 0.9, LATER, False),
+        (looked_then(at=LATER), 0.9, LATER, True),
+        (looked_then(at=LATER), 0.9, SOON, False),
         (looked_then(SOON), 0.9, LATER, True),
         (looked_then(SOON), 0.6, LATER, False),
     ],
@@ -71,6 +73,8 @@ def test_a_worker_asks_in_turn(lookout: Lookout, seconds: float, *, is_time: boo
         "nothing was heard of, but something was written",
         "nothing was written",
         "what was looked at is not expected any more",
+        "what comes after it falls due",
+        "what comes after it is not yet due",
         "something was written since",
         "something was written since, but a moment ago was looked",
     ],
@@ -83,7 +87,7 @@ def test_a_worker_looks_when_what_it_knows_of_falls_due(
 
 def test_an_answer_takes_the_place_of_what_was_expected_before_it() -> None:
     lookout = asked(SOON)
-    lookout.asked(200.0, None)
+    lookout.looked(200.0, None, in_turn=True)
     assert not lookout.has_come(200.5, LATER)
 
 
