@@ -161,7 +161,7 @@ class PostgresServer:
     def _launch(self) -> None:
         for attempt in range(1, _ATTEMPTS + 1):
             port = self._choose_port()
-            (self.cluster / "fairdue.conf").write_text(configuration(port, fast=self._fast))
+            (self.cluster / "fairdue.conf").write_text(configuration(port, self.cluster, fast=self._fast))
             (self.cluster / "fairdue.conf").chmod(0o644)
             try:
                 self._run("pg_ctl", "start", "-D", self.cluster, "-l", self.log, "-w", "-s", "-t", str(START_SECONDS))

@@ -2,11 +2,14 @@
 
 import random
 import socket
+from pathlib import Path
 
 import psutil
 
 _MEGABYTE = 2**20
 _LARGEST_BUFFERS = 4096
+_LEAST_LOG, _LARGEST_LOG = 1024, 32_768
+"""Megabytes of write-ahead log: a checkpoint comes after half of it, and then every page is written whole once more."""
 _PORTS = range(20_000, 30_000)
 """Below the range from which outgoing connections take theirs, so that a stopped server finds its port free again."""
 
@@ -35,7 +38,7 @@ log_parameter_max_length_on_error = 0
 _DURABLE = """\
 fsync = on
 full_page_writes = on
-max_wal_size = '8GB'
+max_wal_size = '{log}MB'
 checkpoint_timeout = '30min'
 shared_buffers = '{buffers}MB'
 """
@@ -51,10 +54,19 @@ checkpoint_timeout = '30min'
 """
 
 
-def configuration(port: int, *, fast: bool) -> str:
-    """The text of the configuration file; buffers are a quarter of the memory, at most four gigabytes."""
+def configuration(port: int, cluster: Path, *, fast: bool) -> str:
+    """The text of the configuration file of a cluster in this folder.
+
+    Buffers are a quarter of the memory, up to 4 GB; the write-ahead log may take a third of the free disk, 1 to 32 GB.
+    """
     buffers = min(psutil.virtual_memory().total // 4 // _MEGABYTE, _LARGEST_BUFFERS)
-    return f"port = {port}\n{_COMMON}\n{_FAST if fast else _DURABLE.format(buffers=buffers)}"
+    durable = _DURABLE.format(buffers=buffers, log=log_room(psutil.disk_usage(str(cluster)).free))
+    return f"port = {port}\n{_COMMON}\n{_FAST if fast else durable}"
+
+
+def log_room(free: int) -> int:
+    """How many megabytes the write-ahead log may take where so many bytes are free."""
+    return max(_LEAST_LOG, min(free // 3 // _MEGABYTE, _LARGEST_LOG))
 
 
 def free_port() -> int:
