@@ -113,7 +113,7 @@ class ActorKind:
     keeps_history: each fact is also kept as a row of `history`, for ever.
     relays_watermarks: says on its output how fresh its input is.
     heeds_freshness: its handlers are told how fresh their lane is (`Moment.heard`) though it has no errands.
-    patient: nobody waits for what it tells, or hardly any record is its affair: it gathers more for a turn.
+    patient: nobody waits for what it tells, or hardly any record is its affair: its turns lie further apart.
     refusal, resolution: for an edge: what to tell the debtor's lane when an event of a known debtor is dead-lettered
         (`Rejected.owner` is then the debtor), and when that letter is replayed or discarded.
     """

@@ -40,7 +40,7 @@ ERRAND_SECONDS = 3.0
 
 LONGEST_PAUSE = 10.0
 PATIENCE = 10
-"""How many times as long a patient kind waits for company: each turn costs a commit, however little is applied."""
+"""How many times as far apart a patient kind has its turns: each costs a commit, however little is applied."""
 
 MOST_UNACKNOWLEDGED = 50_000
 """Facts beyond which a worker waits for the broker before it commits more."""
@@ -59,6 +59,10 @@ class Pace:
     lease: float = 10.0
     mark: float = 5.0
 
+    def company(self, since: float, *, patient: bool) -> float:
+        """How long who is not behind waits for company, so many seconds after its last turn."""
+        return max(self.linger, self.linger * PATIENCE - since) if patient else self.linger
+
 
 @dataclass(slots=True)
 class Loop:
@@ -76,6 +80,7 @@ class Loop:
     _tended_at: float = float("-inf")
     _beat_at: float = float("-inf")
     _marked_at: float = float("-inf")
+    _turned_at: float = float("-inf")
     _failures: int = 0
     _lookout: Lookout = field(default_factory=Lookout)
     _winding_up: bool = False
@@ -165,6 +170,7 @@ class Loop:
         more = self.pace.batch if await self._anything_waits(now, asking=asking) else 0
         turned = await self.worker.turn(records, commands=more, due=more, settle=asking)
         if turned is not None:
+            self._turned_at = self.clock.elapsed()
             self._look_out_for(turned)
         await self._mark(now)
         if self.worker.publisher.pending > MOST_UNACKNOWLEDGED:
@@ -189,7 +195,8 @@ class Loop:
         """Read on; a worker that is not behind waits a moment for company, so that small nights cost few commits."""
         records = await reading.fetch(self.pace.batch, self.pace.wait)
         if 0 < len(records) < self.pace.batch // 2 and self.pace.linger:
-            await asyncio.sleep(self.pace.linger * (PATIENCE if self.worker.kind.patient else 1))
+            since = self.clock.elapsed() - self._turned_at
+            await asyncio.sleep(self.pace.company(since, patient=self.worker.kind.patient))
             records = [*records, *await reading.fetch(self.pace.batch - len(records), 0)]
         return records
 

@@ -18,7 +18,7 @@ from shared.messaging.memory_log import MemoryLog
 from shared.messaging.memory_store import MemoryStore
 from shared.messaging.turn import Turn
 from shared.messaging.worker import Worker
-from shared.service import SHARDS
+from shared.service import SHARDS, ActorKind
 from tests.unit.messaging.toy import IN, KIND, NOW, OUT, TODAY, VAULT, Added, Day, type_header, value_of
 
 DEBTOR = "d1"
@@ -88,13 +88,13 @@ class Live:
 
 
 @contextlib.asynccontextmanager
-async def live() -> AsyncIterator[Live]:
+async def live(kind: ActorKind = KIND, linger: float = 0.0) -> AsyncIterator[Live]:
     it = Live()
     await it.log.ensure_topics([TopicSpec(topic, SHARDS) for topic in (IN, OUT, control_topic(OUT))])
-    store = MemoryStore(it.database, KIND.name)
-    worker = Worker("live", Turn("toy", KIND, store, VAULT), store, it.log, it.clock, batch=10)
+    store = MemoryStore(it.database, kind.name)
+    worker = Worker("live", Turn("toy", kind, store, VAULT), store, it.log, it.clock, batch=10)
     stopping = asyncio.Event()
-    loop = Loop(worker, it.log, AllOfIt(), it.clock, Pace(batch=10, wait=0.001, linger=0.0))
+    loop = Loop(worker, it.log, AllOfIt(), it.clock, Pace(batch=10, wait=0.001, linger=linger))
     running = asyncio.create_task(loop.run(stopping))
     try:
         await it.until(lambda: not loop.trouble)
