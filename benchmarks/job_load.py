@@ -11,7 +11,7 @@ import msgspec
 
 from benchmarks.our_job import Snapshot
 from benchmarks.peers import job
-from shared.contracts.envelope import Event
+from shared.contracts.envelope import Event, derived_id
 from shared.messaging.broker import Lane, Outgoing, Record
 from shared.messaging.partitioner import partition_of
 from shared.messaging.sequence import WATERMARK_HEADER, Position, header, position_header
@@ -89,7 +89,7 @@ def _value(snapshot: job.Snapshot) -> bytes:
     data = Snapshot(dpd=snapshot.data.dpd, past_due=snapshot.data.past_due, currency=snapshot.data.currency)
     return _encode(
         Event(
-            id=f"{snapshot.debtor_id}/{snapshot.case_version}",
+            id=derived_id(snapshot.debtor_id, snapshot.case_version),
             type="job.snapshot.v1",
             lender_id="bank",
             debtor_id=snapshot.debtor_id,
