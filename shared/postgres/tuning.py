@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 
 _MEGABYTE = 2**20
-_LARGEST_BUFFERS = 8192
+_LARGEST_BUFFERS = 4096
 _LEAST_LOG, _LARGEST_LOG = 1024, 32_768
 """Megabytes of write-ahead log: a checkpoint comes after half of it, and then every page is written whole once more."""
 _PORTS = range(20_000, 30_000)
@@ -57,7 +57,7 @@ checkpoint_timeout = '30min'
 def configuration(port: int, cluster: Path, *, fast: bool) -> str:
     """The text of the configuration file of a cluster in this folder.
 
-    Buffers are a quarter of the memory, up to 8 GB; the write-ahead log may take a third of the free disk, 1 to 32 GB.
+    Buffers are a quarter of the memory, up to 4 GB; the write-ahead log may take a third of the free disk, 1 to 32 GB.
     """
     buffers = min(psutil.virtual_memory().total // 4 // _MEGABYTE, _LARGEST_BUFFERS)
     durable = _DURABLE.format(buffers=buffers, log=log_room(psutil.disk_usage(str(cluster)).free))
