@@ -228,13 +228,11 @@ class Installation:
 
     async def _waiting(self) -> str:
         for (service, _), kind in self.kinds.items():
-            asked = (
-                f"SELECT {anything_waits(kind.layout)}",
-                kind.name,
-                list(range(SHARDS)),
-                self.now(service) + A_MOMENT,
+            question = f"SELECT {anything_waits(kind.layout)}"
+            ((waits,),) = await self.rows(
+                service, question, kind.name, list(range(SHARDS)), self.now(service) + A_MOMENT
             )
-            if (await self.rows(service, *asked))[0][0]:
+            if waits:
                 return f"{service}/{kind.name} has due work"
         return ""
 

@@ -112,15 +112,15 @@ class PostgresStore:
     async def has_work(self, layout: Layout, numbers: Collection[int], now: datetime) -> bool:
         """Ask outside any transaction."""
         async with self._line.asked() as connection:
-            return (await self._looked(connection, layout, numbers, now, "NULL::timestamptz")).waits
+            return (await self._looked(connection, layout, numbers, now, next_due="NULL")).waits
 
     async def look_out(self, layout: Layout, numbers: Collection[int], now: datetime) -> Outlook:
         """Ask outside any transaction, with one question."""
         async with self._line.asked() as connection:
-            return await self._looked(connection, layout, numbers, now, next_to_fall_due(layout))
+            return await self._looked(connection, layout, numbers, now, next_due=next_to_fall_due(layout))
 
     async def _looked(
-        self, connection: Connection, layout: Layout, numbers: Collection[int], now: datetime, next_due: str
+        self, connection: Connection, layout: Layout, numbers: Collection[int], now: datetime, *, next_due: str
     ) -> Outlook:
         query = f"SELECT {statements.WENT_BACK}, {anything_waits(layout)}, {next_due}"
         [(went_back, *found)] = await connection.fetch(query, self._kind, list(numbers), now)

@@ -225,7 +225,7 @@ _COMMAND_WAITS = "EXISTS (SELECT FROM command WHERE kind = $1 AND number = ANY (
 
 
 def anything_waits(layout: Layout) -> str:
-    """The question whether a command or a due row waits: $1 is the kind, $2 the actors, $3 the instant."""
+    """An expression: whether a command or a due row waits; $1 is the kind, $2 the actors, $3 the instant."""
     due = [_any_due(layout.owner, table) for table in layout.tables.values() if table.due is not None]
     return " OR ".join([_COMMAND_WAITS, *due, "$3::timestamptz IS NULL"])
 
@@ -244,9 +244,9 @@ def _any_due(owner: str, table: Table) -> str:
 
 
 def next_to_fall_due(layout: Layout) -> str:
-    """The question for the first instant after $3 at which a row falls due; $1 is the kind, $2 the actors."""
+    """An expression: the first instant after $3 at which a row falls due; $1 is the kind, $2 the actors."""
     firsts = [_next_due(layout.owner, table) for _, table in timed(layout)]
-    return f"least({', '.join(firsts)})" if firsts else "NULL::timestamptz"
+    return f"least({', '.join(firsts)})" if firsts else "NULL"
 
 
 @cache

@@ -59,9 +59,12 @@ def configuration(port: int, cluster: Path, *, fast: bool) -> str:
 
     Buffers are a quarter of the memory, up to 4 GB; the write-ahead log may take a third of the free disk, 1 to 32 GB.
     """
+    return f"port = {port}\n{_COMMON}\n{_FAST if fast else _durable(cluster)}"
+
+
+def _durable(cluster: Path) -> str:
     buffers = min(psutil.virtual_memory().total // 4 // _MEGABYTE, _LARGEST_BUFFERS)
-    durable = _DURABLE.format(buffers=buffers, log=log_room(psutil.disk_usage(str(cluster)).free))
-    return f"port = {port}\n{_COMMON}\n{_FAST if fast else durable}"
+    return _DURABLE.format(buffers=buffers, log=log_room(psutil.disk_usage(str(cluster)).free))
 
 
 def log_room(free: int) -> int:
