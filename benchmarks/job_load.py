@@ -70,7 +70,7 @@ class Bank:
         return Load([self._record(each) for each in snapshots], frozenset(changes), rows)
 
     def _record(self, snapshot: job.Snapshot) -> tuple[Lane, Outgoing]:
-        partition = partition_of(snapshot.debtor_id, self.partitions)
+        partition = partition_of(snapshot.debtor_id.encode(), self.partitions)
         self._told[partition] += 1
         position = Position(f"bank/lane/{partition}", 1, self._told[partition])
         headers = (("type", b"job.snapshot.v1"), position_header(position))

@@ -12,7 +12,7 @@ from typing import Any, Final
 import asyncpg
 
 from benchmarks.installation import Installation
-from shared.messaging.partitioner import partition_of
+from shared.messaging.sharding import shard_of
 
 KNOWING: Final = ("segmentation", "outreach", "legal", "analytics")
 """The services that hear of what is done on a morning; intake does not."""
@@ -56,7 +56,7 @@ def copies_of(names: Sequence[str], times: int) -> list[tuple[str, str]]:
     """So many new names for each, paired with it, that fall into the same lane."""
     lanes: dict[int, list[str]] = defaultdict(list)
     for name in names:
-        lanes[partition_of(name)] += [name] * times
+        lanes[shard_of(name)] += [name] * times
     return list(_paired(lanes, (hashlib.sha256(b"copy %d" % number).hexdigest()[:32] for number in count())))
 
 
@@ -65,7 +65,7 @@ def _paired(lanes: dict[int, list[str]], new: Iterable[str]) -> Iterator[tuple[s
     for name in new:
         if not left:
             return
-        wanted = lanes.get(partition_of(name))
+        wanted = lanes.get(shard_of(name))
         if wanted:
             left -= 1
             yield wanted.pop(), name

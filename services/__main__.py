@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
 import uvloop
-from sqlalchemy.exc import DBAPIError
 
 from services import demo, live, local, replay
 from services.doctor import Limits
@@ -21,8 +20,6 @@ from shared.embedded.kafka_server import KafkaServerError
 from shared.environment import SettingsError
 from shared.messaging.broker import BrokerUnavailableError, PartitionMismatchError
 from shared.messaging.store import StoreUnavailableError
-from shared.postgres import migrate
-from shared.postgres.failures import DRIVER_ERRORS
 from shared.postgres.migrate import SchemaBehindError
 from shared.postgres.refusals import DatabaseRefusedError
 from shared.postgres.server import PostgresServerError
@@ -96,15 +93,8 @@ async def _migrate(chosen: argparse.Namespace) -> None:
     else:
         settings = Settings.from_environment(os.environ, names)
     for name in names:
-        applied = await _upgraded(settings.database_url(name), name)
+        applied = await local.upgraded(settings.database_url(name), name)
         sys.stdout.write(f"{name}: {', '.join(applied) or 'up to date'}\n")
-
-
-async def _upgraded(dsn: str, service: str) -> list[str]:
-    try:
-        return await migrate.upgrade(dsn, service)
-    except (*DRIVER_ERRORS, DBAPIError) as error:
-        raise DatabaseRefusedError(service, dsn, error) from error
 
 
 async def _doctor(chosen: argparse.Namespace) -> int:

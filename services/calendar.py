@@ -75,7 +75,7 @@ async def _say(event: BusinessDateAdvanced, broker: Broker, now: datetime, said:
     if place in said:
         return
     record = cloud_events.outgoing(event, source="fairdue/calendar", event_id="/".join(place), time=now)
-    lane = Lane(TOPIC, partition_of(event.lender_id, await broker.partitions(TOPIC)))
+    lane = Lane(TOPIC, partition_of(event.lender_id.encode(), await broker.partitions(TOPIC)))
     writer = await broker.writer()
     try:
         await writer.append({lane: [record]})

@@ -5,9 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.exc import DBAPIError
+
 from shared.environment import SettingsError
 from shared.frozen import replace
 from shared.postgres import databases, migrate
+from shared.postgres.failures import DRIVER_ERRORS
+from shared.postgres.refusals import DatabaseRefusedError
 from shared.postgres.server import PostgresServer
 from shared.service import Service
 from shared.settings import Settings
@@ -60,6 +64,14 @@ async def afresh(local: Local) -> Local:
 
 
 async def migrated(local: Local, services: Sequence[Service]) -> None:
-    """Bring every service's database up to date."""
+    """Bring every service's database up to date. Raises DatabaseRefusedError."""
     for service in services:
-        await migrate.upgrade(local.urls[service.name], service.name)
+        await upgraded(local.urls[service.name], service.name)
+
+
+async def upgraded(dsn: str, service: str) -> list[str]:
+    """Bring a database up to date, and return the revisions that it lacked. Raises DatabaseRefusedError."""
+    try:
+        return await migrate.upgrade(dsn, service)
+    except (*DRIVER_ERRORS, DBAPIError) as error:
+        raise DatabaseRefusedError(service, dsn, error) from error

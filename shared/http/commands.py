@@ -23,7 +23,7 @@ from shared.http.answers import Answers, Waiter
 from shared.http.auth import Principal
 from shared.http.database import answering, release
 from shared.http.problems import Problem
-from shared.messaging.partitioner import partition_of
+from shared.messaging.sharding import shard_of
 from shared.observability import metrics
 
 WAIT_SECONDS = 15.0
@@ -137,7 +137,7 @@ class CommandDesk:
 def _number(owner: str, number: int | None) -> int:
     if number is not None:
         return number
-    return partition_of(owner) if owner else 0
+    return shard_of(owner) if owner else 0
 
 
 def _row(

@@ -14,7 +14,7 @@ from shared.contracts import core_banking
 from shared.http.problems import unavailable
 from shared.http.tracing import current_trace
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, Outgoing, Writer
-from shared.messaging.partitioner import murmur2
+from shared.messaging.partitioner import partition_of
 
 APPEND_SECONDS = 15.0
 
@@ -65,7 +65,7 @@ class TopicWriter:
     def _partition(self, key: bytes | None) -> int:
         if key is None:
             return next(self._unkeyed) % self._partitions
-        return (murmur2(key) & 0x7FFFFFFF) % self._partitions
+        return partition_of(key, self._partitions)
 
     async def _discard(self) -> None:
         writer, self._writer = self._writer, None

@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 
 from shared.messaging.broker import Lane, Record
-from shared.messaging.partitioner import partition_of
 from shared.messaging.sequence import header
+from shared.messaging.sharding import shard_of
 from shared.messaging.store import Letter, Source, Standing
 from shared.messaging.turn import Turned
 from shared.service import ActorKind
@@ -85,7 +85,7 @@ class Notices:
         log.warning(event, **self._place, number=number, **{name: each for name, each in entries.items() if each})
 
     def _number(self, owner: str) -> int:
-        return 0 if self.kind.is_alone else partition_of(owner)
+        return 0 if self.kind.is_alone else shard_of(owner)
 
 
 def _runs(numbers: Iterable[int]) -> str:

@@ -1,19 +1,19 @@
-"""Which partition a key belongs to: Kafka's own partitioner, so that any Kafka client agrees with us."""
+"""Which partition a key belongs to: Kafka's own partitioner, so that any Kafka client agrees with us.
+
+It is for topics that others write too; what lies on our own lanes is a matter of `sharding.py`.
+"""
 
 import struct
-from functools import lru_cache
 from typing import Final
 
 _SEED: Final = 0x9747B28C
 _MULTIPLIER: Final = 0x5BD1E995
 _MASK: Final = 0xFFFFFFFF
-_REMEMBERED_KEYS: Final = 1 << 17
 
 
-@lru_cache(maxsize=_REMEMBERED_KEYS)
-def partition_of(key: str, partitions: int = 32) -> int:
-    """The partition, from 0, that Kafka's default partitioner gives the key's UTF-8 bytes."""
-    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition, from 0, that Kafka's default partitioner gives the key."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 def murmur2(data: bytes) -> int:

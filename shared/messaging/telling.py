@@ -12,7 +12,7 @@ from shared.contracts.envelope import Event, Told, derived_id
 from shared.messaging.broker import Lane
 from shared.messaging.errands import Call
 from shared.messaging.frames import FramedFact, chained, frame
-from shared.messaging.partitioner import partition_of
+from shared.messaging.sharding import shard_of
 from shared.messaging.store import HistoryRow, Out, OutMove, Source, Standing, StoredFacts
 from shared.service import SHARDS, ActorKind
 from shared.tracing.identity import onward, salt_of, span_of
@@ -84,7 +84,7 @@ class Telling:
         if not debtor_id and self.kind.name != "lane":
             return self._for_every_lane(number, cause, told, ordinal, trace)
         event = self._envelope(cause, told, debtor_id, derived_id(told.cause or cause.id, ordinal), trace)
-        partition = number if self.kind.name == "lane" else partition_of(debtor_id, SHARDS)
+        partition = number if self.kind.name == "lane" else shard_of(debtor_id)
         return [Wrapped(number, partition, event, _framed(event))]
 
     def _for_every_lane(

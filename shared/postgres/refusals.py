@@ -8,9 +8,18 @@ from urllib.parse import unquote, urlsplit
 from sqlalchemy.exc import DBAPIError
 
 _PLAIN: Final = re.compile(r"[\w.\-]{1,63}", re.ASCII)
-_NO_DATABASE, _NO_RIGHT = "3D000", "42501"
-_NO_ENTRY: Final = {"28P01", "28000"}
-_FULL, _STARTING = "53300", "57P03"
+_NO_ENTRY: Final = "the server does not let us in; check role and password in {variable}"
+_NO_ROOM: Final = "the server takes no connections just now (SQLSTATE {state}); wait, then migrate again"
+_BY_STATE: Final = {
+    "3D000": "it does not exist; create it for this role (deploy/postgres/databases.sh does), then migrate again",
+    "28P01": _NO_ENTRY,
+    "28000": _NO_ENTRY,
+    "42501": "the role may not make tables there; make it the owner, or name another in {variable}",
+    "53300": _NO_ROOM,
+    "57P03": _NO_ROOM,
+    "FD001": "it was filled by a version that divided debtors into shards otherwise; begin with an empty one",
+}
+"""By SQLSTATE; FD001 is of a migration of ours."""
 
 
 class DatabaseRefusedError(Exception):
@@ -46,14 +55,8 @@ def _named(dsn: str) -> str:
 def _problem(service: str, error: BaseException) -> str:
     variable = f"DATABASE_URL_{service.upper()}"
     state = _state(error)
-    if state == _NO_DATABASE:
-        return "it does not exist; create it for this role (deploy/postgres/databases.sh does), then migrate again"
-    if state in _NO_ENTRY:
-        return f"the server does not let us in; check role and password in {variable}"
-    if state == _NO_RIGHT:
-        return f"the role may not make tables there; make it the owner, or name another in {variable}"
-    if state in {_FULL, _STARTING}:
-        return f"the server takes no connections just now (SQLSTATE {state}); wait, then migrate again"
+    if state in _BY_STATE:
+        return _BY_STATE[state].format(variable=variable, state=state)
     if isinstance(error, OSError):
         return f"the server does not answer ({_kind(error)}); start it, or mend the address in {variable}"
     return f"it refuses the migrations ({_kind(error)}{f', SQLSTATE {state}' if state else ''}); see its log"

@@ -9,8 +9,8 @@ import pytest
 
 from services.outreach.contacts.domain.rows import Contact
 from services.outreach.plans.store import LAYOUT
-from shared.messaging.partitioner import partition_of
 from shared.messaging.rows import columns_of, values
+from shared.messaging.sharding import shard_of
 from tests.e2e.test_stories import BANK, CHAMPION, MORNING, NIGHT, Story, opened_early, paid, story, taken_back
 from tests.unit.outreach.saying import contact
 
@@ -23,7 +23,7 @@ async def reached(story: Story) -> str:
     made: Contact = contact("call-1")
     debtor = story.system.settings().vault.pseudonym(BANK, CHAMPION)
     table = LAYOUT.tables["contacts"]
-    row = (partition_of(debtor), debtor, *values(table, made))
+    row = (shard_of(debtor), debtor, *values(table, made))
     names = ", ".join(["shard", "debtor_id", *(column.name for column in columns_of(table))])
     places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
     await _write(story, f"INSERT INTO contact ({names}) VALUES ({places})", *row)
@@ -36,7 +36,7 @@ async def said(story: Story, debtor: str, on: str, **body: Any) -> list[str]:
         story,
         "INSERT INTO command (id, client, key, kind, number, name, owner, lender_id, actor, body, body_hash) "
         "VALUES ('said', 'test', 'said', 'lane', $1, 'record-outcome', $2, $3, 'operator/x', $4, '')",
-        partition_of(debtor), debtor, BANK, msgspec.json.encode({"contact_id": "call-1", **body}).decode(),
+        shard_of(debtor), debtor, BANK, msgspec.json.encode({"contact_id": "call-1", **body}).decode(),
     )  # fmt: skip
     return await story.act(on, MORNING)
 

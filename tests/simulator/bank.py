@@ -19,7 +19,7 @@ from services.intake.connectors.sending import CHINA, DISTRICTS
 from shared.contracts import core_banking as bank
 from shared.contracts.envelope import Fact, derived_id
 from shared.messaging.broker import Outgoing
-from shared.messaging.partitioner import partition_of
+from shared.messaging.sharding import shard_of
 from tests.simulator.universe import settings
 
 LENDER = "bank"
@@ -85,7 +85,7 @@ def parties() -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     for number in range(600):
         party = f"party-{number}"
-        found.setdefault(partition_of(debtor_of(party)), []).append(party)
+        found.setdefault(shard_of(debtor_of(party)), []).append(party)
     return found
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from services.intake.connectors.sending import CHINA
 from shared.contracts import core_banking
 from shared.messaging.broker import BrokerUnavailableError, Lane
-from shared.messaging.partitioner import partition_of
+from shared.messaging.sharding import shard_of
 from shared.messaging.store import Command as Written
 from shared.messaging.store import StoreUnavailableError
 from tests.simulator import bank, invariants
@@ -209,7 +209,7 @@ class Schedule:
         database = self.universe.databases[service]
         if service in self.universe.down:
             return False
-        at = partition_of(command.debtor_id) if number is None else number
+        at = shard_of(command.debtor_id) if number is None else number
         written = Written(
             command.id,
             at,

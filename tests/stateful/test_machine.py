@@ -31,7 +31,7 @@ from shared.contracts.core_banking import (
     PaymentReversed,
 )
 from shared.contracts.envelope import Fact
-from shared.messaging.partitioner import partition_of
+from shared.messaging.sharding import shard_of
 from shared.settings import SERVICES
 from tests.conftest import Administrator
 from tests.integration.runtime.cutting import Interruption, backend_ended, cable_pulled
@@ -80,7 +80,7 @@ class Collections(RuleBasedStateMachine):
     @initialize(begun=st.booleans())
     def somebody_owes_already(self, begun: bool) -> None:  # noqa: FBT001  # drawn
         """Or nothing has happened yet."""
-        self.plant.lanes = sorted({partition_of(self.debtor(loan)) for loan in LOANS})
+        self.plant.lanes = sorted({shard_of(self.debtor(loan)) for loan in LOANS})
         self.do(self.plant.emptied())
         self.days_pass(1, 0)
         if begun:
@@ -326,7 +326,7 @@ class Collections(RuleBasedStateMachine):
         self.commands += 1
         row = {
             "id": f"command-{self.commands:04}", "kind": kind, "name": name, "owner": owner, "lender_id": BANK,
-            "number": partition_of(owner) if number is None else number, "body": json.dumps(body),
+            "number": shard_of(owner) if number is None else number, "body": json.dumps(body),
             "created_at": self.plant.clock.now(),
         }  # fmt: skip
         await self.plant.command(service, row)

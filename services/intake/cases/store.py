@@ -14,9 +14,8 @@ from services.intake.verification.commands import DecideVerification
 from shared.contracts.envelope import Event
 from shared.contracts.ingress import PaymentReceived, PaymentTakenBack
 from shared.messaging.layout import Layout, Named, Table
-from shared.messaging.partitioner import partition_of
 from shared.messaging.rows import row_of, selected
-from shared.service import SHARDS
+from shared.messaging.sharding import shard_of
 
 
 def rows_named(event: Event[Any]) -> Named:
@@ -111,7 +110,7 @@ async def debtor_file(connection: AsyncConnection, debtor_id: str) -> DebtorFile
 async def business_date(connection: AsyncConnection, debtor_id: str, lender_id: str) -> date:
     """The lender's business date as the debtor's lane knows it; `date.min` before it heard any."""
     query = "SELECT business_date FROM lane_clock WHERE kind = 'lane' AND number = :number AND lender_id = :lender_id"
-    place = {"number": partition_of(debtor_id, SHARDS), "lender_id": lender_id}
+    place = {"number": shard_of(debtor_id), "lender_id": lender_id}
     found: date | None = (await connection.execute(text(query), place)).scalar()
     return found or date.min
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from itertools import count
 
 from shared.messaging.broker import Broker, Lane, Outgoing, Writer
-from shared.messaging.partitioner import murmur2
+from shared.messaging.partitioner import partition_of
 
 
 class Topic:
@@ -39,5 +39,6 @@ class Topic:
                 await writer.close()
 
     def _partition(self, key: bytes | None) -> int:
-        number = next(self._unkeyed) if key is None else murmur2(key) & 0x7FFFFFFF
-        return number % self._partitions
+        if key is None:
+            return next(self._unkeyed) % self._partitions
+        return partition_of(key, self._partitions)

@@ -15,7 +15,7 @@ from shared.contracts.envelope import derived_id
 from shared.http import answers
 from shared.http.app import close
 from shared.http.auth import Role
-from shared.messaging.partitioner import partition_of
+from shared.messaging.sharding import shard_of
 
 Ask = Callable[..., Awaitable[httpx.Response]]
 
@@ -29,10 +29,10 @@ async def test_a_command_is_stored_for_its_shard_and_answered(
     assert row is not None
     assert row["id"] == derived_id("demo operator/k1", 0)
     assert (row["client"], row["key"], row["actor"]) == ("demo operator", "k1", "operator/demo operator")
-    assert (row["kind"], row["number"], row["owner"]) == ("lane", partition_of("d1"), "d1")
+    assert (row["kind"], row["number"], row["owner"]) == ("lane", shard_of("d1"), "d1")
     assert (row["name"], row["lender_id"]) == ("place-hold", "bank")
     assert json.loads(row["body"]) == {"reason": "ill", "days": 3}
-    assert actor.heard == [f"command_lane:{partition_of('d1')}"]
+    assert actor.heard == [f"command_lane:{shard_of('d1')}"]
 
 
 async def test_the_same_key_and_body_get_the_same_answer_and_are_applied_once(place_hold: Ask, actor: Any) -> None:

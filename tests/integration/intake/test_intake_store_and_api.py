@@ -20,11 +20,11 @@ from shared.contracts.envelope import Event, Moment, Told
 from shared.http.app import close, create_app
 from shared.http.database import engine_of
 from shared.messaging.broker import BrokerUnavailableError, Lane, Outgoing, Record
-from shared.messaging.partitioner import partition_of
 from shared.messaging.postgres_store import PostgresStore
 from shared.messaging.rows import columns_of
+from shared.messaging.sharding import shard_of
 from shared.messaging.store import Change
-from shared.service import SHARDS, ActorKind
+from shared.service import ActorKind
 from shared.settings import Settings
 from tests.conftest import DatabaseOf
 from tests.unit.intake.play import closing, day, event, instalment, payment, reversal, snapshot
@@ -112,7 +112,7 @@ def dsn(database_of: DatabaseOf) -> str:
 @pytest.fixture
 async def lane(dsn: str) -> AsyncIterator[Debtor]:
     async with PostgresStore(dsn, "lane") as store:
-        yield Debtor(store, LANE, partition_of(ANNA, SHARDS))
+        yield Debtor(store, LANE, shard_of(ANNA))
 
 
 @pytest.fixture
@@ -199,9 +199,7 @@ async def test_a_case_is_shown_on_the_business_date_of_its_lane(
     shown = (await client.get(f"/v1/cases/{ANNA}")).json()
     assert (shown["business_date"], shown["days_past_due"], shown["loans"][0]["bucket"]) == ("2024-03-05", 4, "M1")
     connection = await asyncpg.connect(dsn)
-    await connection.execute(
-        "INSERT INTO lane_clock VALUES ('lane', $1, 'demo-bank', '2024-04-05')", partition_of(ANNA, SHARDS)
-    )
+    await connection.execute("INSERT INTO lane_clock VALUES ('lane', $1, 'demo-bank', '2024-04-05')", shard_of(ANNA))
     await connection.close()
     shown = (await client.get(f"/v1/cases/{ANNA}")).json()
     (loan,) = shown["loans"]

@@ -23,8 +23,8 @@ from services.intake.reconciliation.running import Done, Job, run
 from services.intake.reconciliation.watch import ReconciliationWatch
 from services.intake.service import declare
 from services.intake.verification.commands import Choice, Corrected, DecideVerification
-from shared.messaging.partitioner import partition_of
 from shared.messaging.postgres_store import PostgresStore
+from shared.messaging.sharding import shard_of
 from shared.observability import metrics
 from shared.settings import Settings
 from tests.conftest import DatabaseOf
@@ -158,7 +158,7 @@ async def command(books: Books, decision: DecideVerification) -> None:
         "INSERT INTO command (id, client, key, kind, number, name, owner, lender_id, actor, body, body_hash, status,"
         " created_at) VALUES ('c', 'c', 'c', 'lane', $1, 'decide-verification', $2, $3, 'operator/ann', $4, '',"
         " 'pending', now())",
-        *(partition_of("a" * 32), "a" * 32, LENDER, msgspec.json.encode(decision).decode()),
+        *(shard_of("a" * 32), "a" * 32, LENDER, msgspec.json.encode(decision).decode()),
     )
     await books.lane.commands()
 

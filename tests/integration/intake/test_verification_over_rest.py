@@ -15,9 +15,8 @@ from shared.contracts import catalogue
 from shared.contracts.intake import VerificationDecided
 from shared.http.app import close, create_app
 from shared.http.database import engine_of
-from shared.messaging.partitioner import partition_of
 from shared.messaging.postgres_store import PostgresStore
-from shared.service import SHARDS
+from shared.messaging.sharding import shard_of
 from shared.settings import Settings
 from tests.conftest import DatabaseOf
 from tests.integration.outreach.rig import Actor, answered, names
@@ -185,7 +184,7 @@ async def test_what_has_ended_is_not_loaded_again_and_still_answered_for(desk: D
     await desk.lane.hear(DOUBTFUL, ANNA)
     await desk.lane.hear(closing("2024-03-06"), ANNA)
     transaction = await desk.lane.store.begin()
-    state = (await transaction.load(LANE.layout, {ANNA: partition_of(ANNA, SHARDS)}, {}))[ANNA]
+    state = (await transaction.load(LANE.layout, {ANNA: shard_of(ANNA)}, {}))[ANNA]
     await transaction.rollback()
     assert state.verifications == {}
     refused = await desk.decides(ANNA)

@@ -13,8 +13,8 @@ from shared.contracts import catalogue
 from shared.contracts.envelope import Event, Fact, derived_id
 from shared.messaging.broker import Lane, Record
 from shared.messaging.frames import records_of
-from shared.messaging.partitioner import partition_of
 from shared.messaging.postgres_store import PostgresStore
+from shared.messaging.sharding import shard_of
 from shared.messaging.store import Standing
 from shared.messaging.turn import Batch, Turn
 from shared.service import SHARDS, ActorKind
@@ -56,7 +56,7 @@ class Actor:
             recorded_at=self.now,
             data=payload,
         )
-        lanes = [partition_of(debtor_id)] if debtor_id else range(SHARDS)
+        lanes = [shard_of(debtor_id)] if debtor_id else range(SHARDS)
         return await self.read([self._record(topic, lane, catalogue.encode(event)) for lane in lanes])
 
     def _record(self, topic: str, partition: int, value: bytes) -> Record:
@@ -75,7 +75,7 @@ class Actor:
     async def relay(self, told: list[Event[Any]], to: "Actor") -> list[Event[Any]]:
         """Let another kind of actor hear what this one told."""
         to.events += 1
-        output = [(event, partition_of(event.debtor_id) if event.debtor_id else 0) for event in told]
+        output = [(event, shard_of(event.debtor_id) if event.debtor_id else 0) for event in told]
         return await to.read([to._record(self.kind.output, lane, catalogue.encode(event)) for event, lane in output])
 
     async def wait(self, **time: float) -> list[Event[Any]]:

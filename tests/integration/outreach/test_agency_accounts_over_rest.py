@@ -11,7 +11,7 @@ import pytest
 
 from shared.contracts import intake
 from shared.contracts.envelope import derived_id
-from shared.messaging.partitioner import partition_of
+from shared.messaging.sharding import shard_of
 from tests.conftest import DatabaseOf
 from tests.integration.outreach.agency_desk import DAY, offered, own, paid, placed, shown, taken_back, with_agencies
 from tests.integration.outreach.people import ANNA, MORNING, Office
@@ -69,7 +69,7 @@ async def test_pages_of_changes_together_are_all_of_them(office: Office) -> None
 async def test_a_change_that_is_committed_late_is_not_lost(office: Office, dsn: str) -> None:
     """Ids are given out before the commit: one that another lane has not committed yet lies before what is read."""
     placement_id = await offered(office)
-    other = next(each for each in range(32) if each != partition_of(ANNA))
+    other = next(each for each in range(32) if each != shard_of(ANNA))
     slow = await asyncpg.connect(dsn)
     transaction = slow.transaction()
     await transaction.start()

@@ -41,8 +41,8 @@ from shared.contracts.segmentation import Channel
 from shared.http.app import close, create_app
 from shared.http.database import engine_of
 from shared.keys import FileKeys, LocalKms
-from shared.messaging.partitioner import partition_of
 from shared.messaging.rows import columns_of, values
+from shared.messaging.sharding import shard_of
 from shared.settings import Settings
 from tests.conftest import BlankDatabase, DatabaseOf
 from tests.contract.gateway_sites import MailServer, SmsProvider, mail_server, sms_service
@@ -129,7 +129,7 @@ class Real:
         """An operator has called, and was promised 100 yuan by a day."""
         made, table = contact(plan_number=0), LAYOUT.tables["contacts"]
         columns = ["shard", "debtor_id", *(column.name for column in columns_of(table))]
-        row = (partition_of(ANNA), ANNA, *values(table, made))
+        row = (shard_of(ANNA), ANNA, *values(table, made))
         body = {"contact_id": made.contact_id, "result": "promised"}
         said = {**body, "promise": {"amount": 10_000, "currency": "CNY", "promised_on": on}}
         places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
@@ -138,7 +138,7 @@ class Real:
         await connection.execute(
             "INSERT INTO command (id, client, key, kind, number, name, owner, lender_id, actor, body, body_hash) "
             "VALUES ('said', 'test', 'said', 'lane', $1, 'record-outcome', $2, $3, 'operator/x', $4, '')",
-            partition_of(ANNA), ANNA, LENDER, msgspec.json.encode(said).decode(),
+            shard_of(ANNA), ANNA, LENDER, msgspec.json.encode(said).decode(),
         )  # fmt: skip
         await connection.close()
         self.sending.actor.standings = self.sending.worker.standings

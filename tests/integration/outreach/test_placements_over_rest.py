@@ -12,7 +12,7 @@ import pytest
 from services.outreach.agencies.register.domain import kept_as
 from services.outreach.contacts.permits import opened
 from shared.contracts import intake
-from shared.messaging.partitioner import partition_of
+from shared.messaging.sharding import shard_of
 from tests.conftest import DatabaseOf
 from tests.integration.outreach.agency_desk import (
     BERTA,
@@ -121,7 +121,7 @@ async def test_a_permit_is_given_back_and_a_payment_takes_it(office: Office) -> 
 
 async def test_rules_that_deny_an_agency_are_answered_with_their_law(office: Office) -> None:
     placement_id = await placed(office)
-    office.worker.standings[partition_of(ANNA)].directives[kept_as("alpha")] = listed(trained_until=date(2026, 3, 1))
+    office.worker.standings[shard_of(ANNA)].directives[kept_as("alpha")] = listed(trained_until=date(2026, 3, 1))
     refused = await office.post(own(placement_id, "permits"), CALL, role="alpha")
     assert refused.status_code == 409
     [rule] = refused.json()["rules"]

@@ -1,5 +1,6 @@
 """`python -m services migrate` against a database that is not there: one line that says what to do, and no password."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -8,9 +9,10 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from shared.postgres import migrate
 from shared.postgres.refusals import DatabaseRefusedError
 from shared.postgres.server import PostgresServer
-from tests.conftest import Administrator
+from tests.conftest import Administrator, BlankDatabase
 from tests.integration.live.process import ROOT
 from tests.unit.shared.test_settings import PRODUCTION
 
@@ -71,6 +73,36 @@ def test_a_server_that_is_away_is_named(postgres_server: PostgresServer) -> None
     line = refused(address(postgres_server, role="legal", database="legal", port=1))
     assert "(legal at 127.0.0.1:1, as legal): the server does not answer (" in line
     assert line.endswith("start it, or mend the address in DATABASE_URL_LEGAL")
+
+
+FILLED = "INSERT INTO cursor_in VALUES ('lane', 0, 'intake.facts', 0, 1)"
+OF_BEFORE = "UPDATE alembic_version SET version_num = 'runtime_0003' WHERE version_num LIKE 'runtime%'"
+
+
+@pytest.mark.parametrize(
+    ("filled", "code", "out", "err"),
+    [
+        ("", 0, "runtime_0004", ""),
+        (FILLED, 2, "", "it was filled by a version that divided debtors into shards otherwise; begin with an empty"),
+    ],
+    ids=["an empty one is brought up to date", "a filled one is refused"],
+)
+def test_a_store_of_before_shards_went_by_the_order_of_ids(
+    blank_database: BlankDatabase, filled: str, code: int, out: str, err: str
+) -> None:
+    dsn = blank_database()
+
+    async def as_it_was() -> None:
+        await migrate.upgrade(dsn, "legal")
+        connection = await asyncpg.connect(dsn)
+        await connection.execute(f"{OF_BEFORE}; {filled}")
+        await connection.close()
+
+    asyncio.run(as_it_was())
+    ended, said, complained = migrated(dsn)
+    assert ended == code
+    assert (out in said, err in complained) == (True, True)
+    assert asyncio.run(migrate.pending(dsn, "legal")) == (["runtime_0004"] if filled else [])
 
 
 @pytest.mark.parametrize(

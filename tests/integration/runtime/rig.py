@@ -19,10 +19,10 @@ from shared.messaging.broker import Broker, Lane, Outgoing
 from shared.messaging.embedded_log import EmbeddedLog
 from shared.messaging.leases import Leases
 from shared.messaging.loop import Loop, Pace
-from shared.messaging.partitioner import partition_of
 from shared.messaging.postgres_store import PostgresStore
 from shared.messaging.reading import Reading
 from shared.messaging.sequence import position_of
+from shared.messaging.sharding import shard_of
 from shared.messaging.store import Store
 from shared.messaging.turn import Limits, Turn
 from shared.messaging.worker import Worker
@@ -133,7 +133,7 @@ class Rig:
             for data in facts
         ]
         writer = await self.log.writer()
-        await writer.append({Lane(IN, partition_of(debtor_id)): records})
+        await writer.append({Lane(IN, shard_of(debtor_id)): records})
         await writer.close()
 
     async def say_much(self, many: int, debtors: int = 60) -> None:

@@ -15,7 +15,7 @@ from shared.http.app import close, create_app
 from shared.http.auth import Principal, Role, require
 from shared.http.commands import Commands, IdempotencyKey
 from shared.http.database import engine_of
-from shared.messaging.partitioner import partition_of
+from shared.messaging.sharding import shard_of
 from shared.messaging.turn import Limits
 from shared.service import Service
 from shared.settings import Settings
@@ -126,7 +126,7 @@ async def test_of_an_owner_that_cannot_be_saved_only_the_event_at_fault_is_burie
 
 async def test_dead_letter_limit_stops_the_shard_until_resumed(rig: Rig, desk: "Desk") -> None:
     limits = Limits(letters=2, window=timedelta(minutes=5))
-    number = partition_of("d1")
+    number = shard_of("d1")
     async with rig.running(rig.worker(rig.first, limits=limits), rig.first), rig.second_running():
         await rig.say(1)
         await eventually(rig.exact)
@@ -151,13 +151,13 @@ async def test_dead_letter_limit_stops_the_shard_until_resumed(rig: Rig, desk: "
 
 async def neighbours(many: int) -> list[str]:
     """Debtors of the same lane as d1."""
-    names = [f"x{n}" for n in range(2000) if partition_of(f"x{n}") == partition_of("d1")]
+    names = [f"x{n}" for n in range(2000) if shard_of(f"x{n}") == shard_of("d1")]
     return names[:many]
 
 
 async def elsewhere() -> str:
     """A debtor of another lane."""
-    return next(f"y{n}" for n in range(2000) if partition_of(f"y{n}") != partition_of("d1"))
+    return next(f"y{n}" for n in range(2000) if shard_of(f"y{n}") != shard_of("d1"))
 
 
 async def elsewhere_applied(rig: Rig) -> bool:

@@ -14,9 +14,9 @@ from shared.contracts.envelope import Fact
 from shared.messaging import statements
 from shared.messaging.broker import Lane, Outgoing, TopicSpec
 from shared.messaging.embedded_log import EmbeddedLog
-from shared.messaging.partitioner import partition_of
 from shared.messaging.reading import Reading
 from shared.messaging.sequence import Position, position_header
+from shared.messaging.sharding import shard_of
 from shared.messaging.turn import Limits, Turn
 from shared.messaging.worker import Worker
 from tests.conftest import BlankDatabase, DatabaseOf
@@ -26,11 +26,11 @@ from tests.unit.messaging import toy
 from tests.unit.messaging.toy import BROKEN, IN, NOW, OUT, TODAY, VAULT, Added, Day, Greeted, Refused, Resolved
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
-LANE = partition_of("d1")
+LANE = shard_of("d1")
 SICK = (LANE + 1) % 32
-ANNA, BERT, CARL, DORA, EMIL, FAYE = [n for n in (f"d{n}" for n in range(999)) if partition_of(n) == LANE][:6]
+ANNA, BERT, CARL, DORA, EMIL, FAYE = [n for n in (f"d{n}" for n in range(999)) if shard_of(n) == LANE][:6]
 KIND = replace(toy.KIND, keeps_history=True)
-IN_SICK_LANE = next(name for name in (f"x{n}" for n in range(999)) if partition_of(name) == SICK)
+IN_SICK_LANE = next(name for name in (f"x{n}" for n in range(999)) if shard_of(name) == SICK)
 
 BEFORE: Sequence[tuple[str, Fact | bytes, Position | None]] = (
     (ANNA, Added(amount=1), None),
@@ -104,7 +104,7 @@ async def append(log: EmbeddedLog, what: Sequence[tuple[str, Fact | bytes, Posit
         value = fact if isinstance(fact, bytes) else toy.value_of(fact, debtor)
         name = ("type", b"toy.added") if isinstance(fact, bytes) else toy.type_header(fact)
         headers = (name, *([position_header(position)] if position else []))
-        lane = Lane(IN, partition_of(debtor) if debtor else LANE)
+        lane = Lane(IN, shard_of(debtor) if debtor else LANE)
         batches.setdefault(lane, []).append(Outgoing(debtor.encode(), value, headers))
     writer = await log.writer()
     await writer.append(batches)

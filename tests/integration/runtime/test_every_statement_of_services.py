@@ -24,8 +24,8 @@ from shared.contracts.core_banking import (
 )
 from shared.contracts.envelope import Fact
 from shared.messaging.embedded_log import EmbeddedLog
-from shared.messaging.partitioner import partition_of
 from shared.messaging.reading import Reading
+from shared.messaging.sharding import shard_of
 from shared.messaging.worker import Worker
 from shared.settings import SERVICES
 from shared.stepped import Stepper
@@ -99,7 +99,7 @@ class Bank:
 
     @property
     def lanes(self) -> Sequence[int]:
-        return sorted({partition_of(self.debtor(party)) for party in PARTIES})
+        return sorted({shard_of(self.debtor(party)) for party in PARTIES})
 
     def debtor(self, party: str) -> str:
         return self.system.settings().vault.pseudonym(BANK, party)
@@ -123,7 +123,7 @@ class Bank:
         await connection.execute(
             "INSERT INTO command (id, client, key, kind, number, name, owner, lender_id, actor, body, body_hash) "
             "VALUES ($1, 'test', $1, 'lane', $2, $3, $4, $5, 'operator/x', $6, '')",
-            f"{name}-{party}", partition_of(owner), name, owner, BANK, msgspec.json.encode(body).decode(),
+            f"{name}-{party}", shard_of(owner), name, owner, BANK, msgspec.json.encode(body).decode(),
         )  # fmt: skip
         await connection.close()
 

@@ -8,7 +8,7 @@ import pytest
 from shared.messaging.broker import BrokerUnavailableError, Lane, PartitionMismatchError, TopicSpec
 from shared.messaging.control import control_topic
 from shared.messaging.embedded_log import EmbeddedLog
-from shared.messaging.partitioner import partition_of
+from shared.messaging.sharding import shard_of
 from shared.runtime import Role, Runtime
 from shared.service import SHARDS
 from shared.settings import Settings
@@ -16,7 +16,7 @@ from tests.integration.runtime.faults import FlakyBroker
 from tests.integration.runtime.rig import Rig, eventually, service_of
 from tests.unit.messaging.toy import IN, KIND, OUT
 
-LANE = partition_of("d1")
+LANE = shard_of("d1")
 
 
 async def in_the_middle(log: asyncpg.Connection) -> None:

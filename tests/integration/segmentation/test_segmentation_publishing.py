@@ -20,8 +20,8 @@ from shared.contracts.segmentation import TreatmentAssigned
 from shared.http.app import close, create_app
 from shared.http.database import engine_of
 from shared.messaging.frames import records_of
-from shared.messaging.partitioner import partition_of
 from shared.messaging.postgres_store import PostgresStore
+from shared.messaging.sharding import shard_of
 from shared.service import SHARDS
 from shared.settings import ApiToken, Settings
 from tests.conftest import DatabaseOf
@@ -165,7 +165,7 @@ async def test_one_proposes_another_approves_and_from_its_date_on_every_lane_goe
         ("s3_timetable:low", 1),
         ("s2_against_s3:hold_out", 1),
     }
-    assert len({partition_of(debtor_id) for debtor_id in new}) > 20
+    assert len({shard_of(debtor_id) for debtor_id in new}) > 20
 
 
 async def test_a_version_shows_who_did_what_with_it_and_when(house: House) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from benchmarks.multiplying import copies_of
-from shared.messaging.partitioner import partition_of
+from shared.messaging.sharding import shard_of
 
 
 def test_each_name_gets_its_copies_in_its_own_lane_and_no_name_twice() -> None:
@@ -11,4 +11,4 @@ def test_each_name_gets_its_copies_in_its_own_lane_and_no_name_twice() -> None:
     copies = copies_of(names, 3)
     assert Counter(original for original, _ in copies) == dict.fromkeys(names, 3)
     assert len({copy for _, copy in copies}) == 150
-    assert all(partition_of(original) == partition_of(copy) for original, copy in copies)
+    assert all(shard_of(original) == shard_of(copy) for original, copy in copies)

@@ -65,7 +65,7 @@ async def test_records_of_one_key_keep_their_order_in_the_partition_that_kafka_w
     records = [Outgoing(f"loan-{n % 3}".encode(), str(n).encode()) for n in range(9)]
     await on(paper).append(records)
     for n in range(3):
-        lane = Lane(TOPIC, partition_of(f"loan-{n}", 7))
+        lane = Lane(TOPIC, partition_of(b"loan-%d" % n, 7))
         assert [record for record in paper.kept[lane] if record.key == f"loan-{n}".encode()] == [
             record for record in records if record.key == f"loan-{n}".encode()
         ]

@@ -22,7 +22,7 @@ from shared.contracts import agencies, catalogue, placements
 from shared.contracts.agencies import AgencyListed, AgencyState
 from shared.contracts.envelope import Event, Moment, Told
 from shared.messaging.broker import Lane, Record
-from shared.messaging.partitioner import partition_of
+from shared.messaging.sharding import shard_of
 from shared.service import SHARDS, Handler
 from tests.unit.outreach.placing import listed
 
@@ -171,7 +171,7 @@ def test_of_two_rules_the_one_that_came_into_force_last_holds() -> None:
 @cache
 def debtors_of(lane: int, count: int) -> list[str]:
     named = (f"d{number}" for number in range(100_000))
-    of_lane = (name for name in named if partition_of(name) == lane)
+    of_lane = (name for name in named if shard_of(name) == lane)
     return [next(of_lane) for _ in range(count)]
 
 

@@ -18,8 +18,8 @@ from shared.contracts.envelope import Fact
 from shared.http.app import close, create_app
 from shared.http.database import engine_of
 from shared.messaging.memory_log import MemoryLog
-from shared.messaging.partitioner import partition_of
 from shared.messaging.postgres_store import PostgresStore
+from shared.messaging.sharding import shard_of
 from shared.messaging.turn import Turn
 from shared.messaging.worker import Worker
 from shared.settings import ApiToken, Settings
@@ -46,7 +46,7 @@ class House:
 
     async def hear(self, *facts: Fact, debtor_id: str = DEBTOR) -> None:
         """Facts about placements, as they come from the topic."""
-        lane, records = partition_of(debtor_id), []
+        lane, records = shard_of(debtor_id), []
         for fact in facts:
             self.facts += 1
             records.append(record_of(event_of(fact, self.facts, debtor_id, self.clock.now()), self.facts, lane))

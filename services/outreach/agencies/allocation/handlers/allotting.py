@@ -25,7 +25,7 @@ from services.outreach.allocator.domain.waiting import MOST_CARRIES, is_given_up
 from shared.contracts import placements
 from shared.contracts.envelope import Event, Moment, Told
 from shared.frozen import replace
-from shared.messaging.partitioner import partition_of
+from shared.messaging.sharding import shard_of
 
 Decision: TypeAlias = tuple[AllocationBook, Sequence[Told]]
 Rules: TypeAlias = Sequence[AllocationRule]
@@ -67,7 +67,7 @@ def on_left(
 
 
 def _counted(state: AllocationBook, debtor_id: str, agency_id: str, cases: int) -> AllocationBook:
-    lane = partition_of(debtor_id)
+    lane = shard_of(debtor_id)
     after = max((reached for reached, closed in state.closings if closed == lane), default=date.min)
     key: LoadKey = (agency_id, after)
     known = state.agency_loads.get(key, AgencyLoad(*key, 0))
