@@ -17,7 +17,7 @@ _BY_STATE: Final = {
     "42501": "the role may not make tables there; make it the owner, or name another in {variable}",
     "53300": _NO_ROOM,
     "57P03": _NO_ROOM,
-    "FD001": "it was filled by a version that divided debtors into shards otherwise; begin with an empty one",
+    "FD001": "it was filled by a version with other shards; begin with empty databases and topics",
 }
 """By SQLSTATE; FD001 is of a migration of ours."""
 

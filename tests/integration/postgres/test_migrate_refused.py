@@ -83,7 +83,7 @@ OF_BEFORE = "UPDATE alembic_version SET version_num = 'runtime_0003' WHERE versi
     ("filled", "code", "out", "err"),
     [
         ("", 0, "runtime_0004", ""),
-        (FILLED, 2, "", "it was filled by a version that divided debtors into shards otherwise; begin with an empty"),
+        (FILLED, 2, "", "it was filled by a version with other shards; begin with empty"),
     ],
     ids=["an empty one is brought up to date", "a filled one is refused"],
 )
