@@ -1,7 +1,6 @@
 """Appending to the public topic, for routes that take in the bank's events: an answer only after acknowledgement."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
@@ -13,8 +12,8 @@ from fastapi import Depends, Request
 from shared.contracts import core_banking
 from shared.http.problems import unavailable
 from shared.http.tracing import current_trace
-from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, Outgoing, Writer
-from shared.messaging.partitioner import partition_of
+from shared.messaging.broker import Broker, BrokerUnavailableError, Outgoing, Writer
+from shared.messaging.partitioner import spread
 
 APPEND_SECONDS = 15.0
 
@@ -57,15 +56,7 @@ class TopicWriter:
         if self._writer is None:
             self._partitions = await self._broker.partitions(self._topic)
             self._writer = await self._broker.writer()
-        batches: dict[Lane, list[Outgoing]] = defaultdict(list)
-        for record in records:
-            batches[Lane(self._topic, self._partition(record.key))].append(record)
-        await self._writer.append(batches)
-
-    def _partition(self, key: bytes | None) -> int:
-        if key is None:
-            return next(self._unkeyed) % self._partitions
-        return partition_of(key, self._partitions)
+        await self._writer.append(spread(records, self._topic, self._partitions, self._unkeyed))
 
     async def _discard(self) -> None:
         writer, self._writer = self._writer, None

@@ -4,7 +4,11 @@ It is for topics that others write too; what lies on our own lanes is a matter o
 """
 
 import struct
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
+
+from shared.messaging.broker import Lane, Outgoing
 
 _SEED: Final = 0x9747B28C
 _MULTIPLIER: Final = 0x5BD1E995
@@ -14,6 +18,18 @@ _MASK: Final = 0xFFFFFFFF
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition, from 0, that Kafka's default partitioner gives the key."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def spread(
+    records: Iterable[Outgoing], topic: str, partitions: int, unkeyed: Iterator[int]
+) -> Mapping[Lane, Sequence[Outgoing]]:
+    """Records by the partition of their key, in order; what has no key takes its turn by the next number."""
+    lanes: dict[Lane, list[Outgoing]] = defaultdict(list)
+    for record in records:
+        key = record.key
+        number = next(unkeyed) % partitions if key is None else partition_of(key, partitions)
+        lanes[Lane(topic, number)].append(record)
+    return lanes
 
 
 def murmur2(data: bytes) -> int:

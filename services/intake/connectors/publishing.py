@@ -1,12 +1,11 @@
 """Appending to a topic from a command: each call returns when all is acknowledged."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 
-from shared.messaging.broker import Broker, Lane, Outgoing, Writer
-from shared.messaging.partitioner import partition_of
+from shared.messaging.broker import Broker, Outgoing, Writer
+from shared.messaging.partitioner import spread
 
 
 class Topic:
@@ -26,10 +25,7 @@ class Topic:
         if self._writer is None:
             self._partitions = await self._broker.partitions(self.name)
             self._writer = await self._broker.writer()
-        batches: dict[Lane, list[Outgoing]] = defaultdict(list)
-        for record in records:
-            batches[Lane(self.name, self._partition(record.key))].append(record)
-        await self._writer.append(batches)
+        await self._writer.append(spread(records, self.name, self._partitions, self._unkeyed))
 
     async def close(self) -> None:
         """Let go of the writer; after an error it cannot be used again, and the next append makes another."""
@@ -37,8 +33,3 @@ class Topic:
         if writer is not None:
             with suppress(Exception):  # it may be broken: what matters is that it is gone
                 await writer.close()
-
-    def _partition(self, key: bytes | None) -> int:
-        if key is None:
-            return next(self._unkeyed) % self._partitions
-        return partition_of(key, self._partitions)

@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from shared.postgres.indexing import drop_unsettled, index_unsettled
+
 revision = "legal_0004"
 down_revision = "legal_0003"
 branch_labels = None
@@ -12,11 +14,9 @@ SETTLED = {"matter": "closed", "referral": "answered"}
 
 def upgrade() -> None:
     """Add them."""
-    for table, settled in SETTLED.items():
-        op.execute(f"CREATE INDEX {table}_unsettled ON {table} (debtor_id) WHERE NOT {settled}")
+    index_unsettled(op.execute, SETTLED)
 
 
 def downgrade() -> None:
     """Drop them; only a test does."""
-    for table in SETTLED:
-        op.execute(f"DROP INDEX {table}_unsettled")
+    drop_unsettled(op.execute, SETTLED)

@@ -5,6 +5,8 @@ Settled rows are most of all, and grow with every month: by the key alone each o
 
 from alembic import op
 
+from shared.postgres.indexing import drop_unsettled, index_unsettled
+
 revision = "outreach_0021"
 down_revision = "outreach_0020"
 branch_labels = None
@@ -28,11 +30,9 @@ SETTLED = {
 
 def upgrade() -> None:
     """Add them."""
-    for table, settled in SETTLED.items():
-        op.execute(f"CREATE INDEX {table}_unsettled ON {table} (debtor_id) WHERE NOT {settled}")
+    index_unsettled(op.execute, SETTLED)
 
 
 def downgrade() -> None:
     """Drop them; only a test does."""
-    for table in SETTLED:
-        op.execute(f"DROP INDEX {table}_unsettled")
+    drop_unsettled(op.execute, SETTLED)
