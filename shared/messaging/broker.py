@@ -87,6 +87,9 @@ class Reader(Protocol):
         Raises BrokerUnavailableError, OffsetGoneError.
         """
 
+    def heard(self) -> int:
+        """A number that grows as it hears of new records in its lanes; nobody is asked, and nothing is fetched."""
+
     async def close(self) -> None: ...
 
 

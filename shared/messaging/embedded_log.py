@@ -202,6 +202,7 @@ class LogReader:
         self._link = _Link(dsn, listener=self._hear)
         self._positions: dict[Lane, int] = {}
         self._first_in_turn = 0
+        self._heard = 0
 
     async def assign(self, positions: Mapping[Lane, int]) -> None:
         """Read exactly these lanes from these offsets on."""
@@ -216,6 +217,10 @@ class LogReader:
             records = await self._read(limit)
             if records or not await self._hears_by(deadline):
                 return records
+
+    def heard(self) -> int:
+        """How often it was told of records in its lanes."""
+        return self._heard
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -289,6 +294,7 @@ class LogReader:
         told: dict[str, list[int]] = json.loads(note)
         mine = not told or any(Lane(topic, n) in self._positions for topic, numbers in told.items() for n in numbers)
         if mine:
+            self._heard += 1
             self._news.set()
 
 

@@ -181,6 +181,12 @@ class KafkaReader:
             await self.close()
             raise
 
+    def heard(self) -> int:
+        """Where the lanes end, as far as the answers to fetches have told."""
+        if self._consumer is None or self._moved:
+            return 0
+        return sum(self._consumer.highwater(TopicPartition(*lane)) or 0 for lane in self._positions)
+
     async def close(self) -> None:
         """Let go of the connection."""
         consumer, self._consumer = self._consumer, None

@@ -40,7 +40,7 @@ ERRAND_SECONDS = 3.0
 
 LONGEST_PAUSE = 10.0
 PATIENCE = 10
-"""How many times as far apart a patient kind has its turns: each costs a commit, however little is applied."""
+"""How many times as long a patient kind waits while more comes: a turn costs a commit, however little is applied."""
 
 MOST_UNACKNOWLEDGED = 50_000
 """Facts beyond which a worker waits for the broker before it commits more."""
@@ -60,7 +60,7 @@ class Pace:
     mark: float = 5.0
 
     def company(self, since: float, *, patient: bool) -> float:
-        """How long who is not behind waits for company, so many seconds after its last turn."""
+        """How long at most who is not behind waits for company, so many seconds after its last turn."""
         return max(self.linger, self.linger * PATIENCE - since) if patient else self.linger
 
 
@@ -195,10 +195,18 @@ class Loop:
         """Read on; a worker that is not behind waits a moment for company, so that small nights cost few commits."""
         records = await reading.fetch(self.pace.batch, self.pace.wait)
         if 0 < len(records) < self.pace.batch // 2 and self.pace.linger:
-            since = self.clock.elapsed() - self._turned_at
-            await asyncio.sleep(self.pace.company(since, patient=self.worker.kind.patient))
+            await self._wait_for_company(reading)
             records = [*records, *await reading.fetch(self.pace.batch - len(records), 0)]
         return records
+
+    async def _wait_for_company(self, reading: Reading) -> None:
+        """Wait a moment; who is patient waits on for as long as more comes, and so not once the others are done."""
+        since = self.clock.elapsed() - self._turned_at
+        left, before = self.pace.company(since, patient=self.worker.kind.patient), -1
+        while left > 0 and (heard := reading.heard()) != before:
+            before = heard
+            await asyncio.sleep(min(left, self.pace.linger))
+            left -= self.pace.linger
 
     async def _mark(self, now: float) -> None:
         if now - self._marked_at >= self.pace.mark and self.worker.standings:

@@ -175,6 +175,10 @@ class MemoryReader:
             self.positions[record.lane] = record.offset + 1
         return taken
 
+    def heard(self) -> int:
+        """Where all lanes end."""
+        return sum(map(self._log.end, self.positions))
+
     async def close(self) -> None:
         """Nothing is held."""
 

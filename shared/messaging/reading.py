@@ -47,6 +47,10 @@ class Reading:
             raise
         return sorted(records, key=attrgetter("lane"))
 
+    def heard(self) -> int:
+        """A number that grows as the reader hears of new records."""
+        return self._reader.heard() if self._reader is not None else 0
+
     async def close(self) -> None:
         """Close the reader."""
         reader, self._reader = self._reader, None

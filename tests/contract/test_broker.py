@@ -177,6 +177,22 @@ async def test_a_fetch_that_is_given_up_skips_nothing(broker: Broker) -> None:
     assert [record.offset for record in taken] == list(range(100))
 
 
+async def test_a_reader_hears_of_records_before_it_fetches_them(broker: Broker) -> None:
+    one, other = await new_lanes(broker, 2)
+    async with reading(broker, one, other) as reader:
+        await append(broker, one, texts("first"))
+        assert values(await take(reader, 1)) == ["first"]
+        before = reader.heard()
+        await append(broker, other, texts("second"))
+        async with asyncio.timeout(PATIENCE):
+            while reader.heard() == before:  # noqa: ASYNC110  # nobody tells of it
+                await asyncio.sleep(0.01)
+        before = reader.heard()
+        assert values(await take(reader, 1)) == ["second"]
+        assert list(await reader.fetch(10, 1.0)) == []
+        assert reader.heard() == before
+
+
 async def test_small_fetches_get_everything_in_order(broker: Broker) -> None:
     lanes = await new_lanes(broker, 3)
     await append_all(broker, dict.fromkeys(lanes, numbered(50)))

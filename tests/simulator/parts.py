@@ -260,6 +260,9 @@ class SimulatedReader:
         self._positions |= reader.positions
         return records
 
+    def heard(self) -> int:
+        return sum(map(self.process.log.end, self._positions))
+
     async def close(self) -> None:
         """Nothing is held."""
 

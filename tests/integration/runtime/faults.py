@@ -136,7 +136,7 @@ class FlakyBroker:
 class _FlakyReader:
     def __init__(self, reader: Reader, line: FlakyBroker) -> None:
         self._reader, self._line = reader, line
-        self.assign, self.close = reader.assign, reader.close
+        self.assign, self.close, self.heard = reader.assign, reader.close, reader.heard
 
     async def fetch(self, limit: int, wait: float) -> Sequence[Record]:
         self._line.check()

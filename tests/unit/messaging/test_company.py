@@ -1,13 +1,16 @@
 """How long a worker that is not behind waits for company."""
 
+import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from shared.messaging.loop import PATIENCE, Pace
-from tests.unit.messaging.living import Live, live
-from tests.unit.messaging.toy import KIND
+from tests.unit.messaging.living import DEBTOR, Live, live
+from tests.unit.messaging.toy import KIND, Added
 
 LINGER = 0.05
 APART = PATIENCE * LINGER
@@ -42,9 +45,35 @@ async def seconds_to_hear_of(it: Live, debtor_id: str) -> float:
     return time.monotonic() - began
 
 
-async def test_a_patient_worker_is_quick_once_its_last_turn_is_long_ago() -> None:
+@contextlib.asynccontextmanager
+async def much_is_said(it: Live) -> AsyncIterator[None]:
+    """Of one debtor, so that hardly a moment passes without a word, and yet no batch is full."""
+    ended = asyncio.Event()
+
+    async def speak() -> None:
+        while not ended.is_set():
+            await it.say(Added(amount=1))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), LINGER / 2)
+
+    speaking = asyncio.create_task(speak())
+    try:
+        yield
+    finally:
+        ended.set()
+        await speaking
+
+
+async def test_a_patient_worker_waits_while_more_comes_unless_its_last_turn_is_long_ago() -> None:
     async with live(replace(KIND, patient=True), LINGER) as it:
-        assert await seconds_to_hear_of(it, "d1") < APART
-        assert await seconds_to_hear_of(it, "d2") >= APART
-        it.clock.seconds += APART
-        assert await seconds_to_hear_of(it, "d3") < APART
+        assert await seconds_to_hear_of(it, DEBTOR) < APART
+        async with much_is_said(it):
+            assert await seconds_to_hear_of(it, "d2") >= APART - LINGER
+            it.clock.seconds += APART
+            assert await seconds_to_hear_of(it, "d3") < APART
+
+
+async def test_a_patient_worker_does_not_wait_where_nothing_more_comes() -> None:
+    async with live(replace(KIND, patient=True), LINGER) as it:
+        for debtor_id in ("d2", "d3", "d4"):
+            assert await seconds_to_hear_of(it, debtor_id) < APART
