@@ -4,7 +4,8 @@ A tick is (business date, slot, place in the flow) and is kept in the database, 
 stood. Within a tick the workers take their turns in the order of the flow: each drains its topics one after the other
 (an edge even partition by partition, since those meet in the lanes of its debtors), then its commands and its due work,
 and publishes; rounds follow until a whole round has moved nothing. So the same input gives the same state, however
-batches are cut and however often the run is killed.
+batches are cut and however often the run is killed. Nobody else writes meanwhile and no time passes, so a worker that
+has been drained is idle for the rest of the tick, unasked, until something is told on a topic that it reads.
 """
 
 import asyncio
@@ -37,10 +38,20 @@ class StuckError(Exception):
 
 @dataclass(slots=True)
 class _Driven:
-    """A worker with a reading for each of what is drained one after the other."""
+    """A worker with a reading for each of what is drained one after the other.
+
+    drained_at: how much this tick had told on each topic that it reads when it was last drained; None before that.
+    """
 
     worker: Worker
     readings: Sequence[Reading] = field(default=())
+    drained_at: Mapping[str, int] | None = None
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """What it reads."""
+        kind = self.worker.kind
+        return [*kind.inputs, control_topic(kind.output)] if kind.output else kind.inputs
 
 
 class Stepper:
@@ -66,6 +77,8 @@ class Stepper:
     async def settle(self) -> None:
         """Run rounds from the kept place in the flow until a whole round moves nothing. Raises StuckError."""
         await self._ask_again()
+        for driven in self._driven:
+            driven.drained_at = None
         first = self._ticks.place
         moved_at = time.monotonic()
         while (moved := await self._round(first)) or self._gaps or first:
@@ -112,6 +125,18 @@ class Stepper:
                 return
 
     async def _drain(self, place: int, driven: _Driven) -> int:
+        told = self._told_on(driven.topics)
+        if told == driven.drained_at:
+            return 0
+        gaps = self._gaps
+        moved = await self._drain_all(place, driven)
+        driven.drained_at = told if self._gaps == gaps else None
+        return moved
+
+    def _told_on(self, topics: Sequence[str]) -> Mapping[str, int]:
+        return {topic: sum(each.worker.publisher.appended[topic] for each in self._driven) for topic in topics}
+
+    async def _drain_all(self, place: int, driven: _Driven) -> int:
         worker = driven.worker
         topics = [(reading, await reading.lanes()) for reading in driven.readings]
         every = [lane for _, lanes in topics for lane in lanes]

@@ -1,7 +1,7 @@
 """Publishes after commit, from memory, in order; what is not acknowledged is sent again, never skipped."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, Outgoing, Writer
@@ -27,6 +27,8 @@ class Publisher:
         self._pending: deque[StoredFacts] = deque()
         self._notices: list[tuple[Lane, Outgoing]] = []
         self.acknowledged: dict[tuple[int, Lane], tuple[int, int]] = {}
+        self.appended: Counter[str] = Counter()
+        """How many records it has put on each topic."""
 
     @property
     def pending(self) -> int:
@@ -84,6 +86,8 @@ class Publisher:
         except BrokerUnavailableError:
             await self.close()
             raise
+        for lane, records in batches.items():
+            self.appended[lane.topic] += len(records)
 
     def _acknowledge(self, facts: StoredFacts) -> None:
         if self._pending and self._pending[0] is facts:

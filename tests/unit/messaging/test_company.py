@@ -12,7 +12,7 @@ from shared.messaging.loop import PATIENCE, Pace
 from tests.unit.messaging.living import DEBTOR, Live, live
 from tests.unit.messaging.toy import KIND, Added
 
-LINGER = 0.05
+LINGER = 0.2
 APART = PATIENCE * LINGER
 
 
