@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 import structlog
 
 from shared.messaging.broker import Broker, Lane, Record
-from shared.messaging.control import control_topic
 from shared.messaging.loop import AWAY, actors_of
 from shared.messaging.reading import Reading
 from shared.messaging.turn import Turned
@@ -40,18 +39,12 @@ class StuckError(Exception):
 class _Driven:
     """A worker with a reading for each of what is drained one after the other.
 
-    drained_at: how much this tick had told on each topic that it reads when it was last drained; None before that.
+    drained_at: how much had been told on what it reads when it was last drained; None until this tick has drained it.
     """
 
     worker: Worker
     readings: Sequence[Reading] = field(default=())
-    drained_at: Mapping[str, int] | None = None
-
-    @property
-    def topics(self) -> Sequence[str]:
-        """What it reads."""
-        kind = self.worker.kind
-        return [*kind.inputs, control_topic(kind.output)] if kind.output else kind.inputs
+    drained_at: int | None = None
 
 
 class Stepper:
@@ -125,7 +118,7 @@ class Stepper:
                 return
 
     async def _drain(self, place: int, driven: _Driven) -> int:
-        told = self._told_on(driven.topics)
+        told = self._told_on(driven.worker.topics)
         if told == driven.drained_at:
             return 0
         gaps = self._gaps
@@ -133,8 +126,8 @@ class Stepper:
         driven.drained_at = told if self._gaps == gaps else None
         return moved
 
-    def _told_on(self, topics: Sequence[str]) -> Mapping[str, int]:
-        return {topic: sum(each.worker.publisher.appended[topic] for each in self._driven) for topic in topics}
+    def _told_on(self, topics: Sequence[str]) -> int:
+        return sum(each.worker.publisher.appended[topic] for each in self._driven for topic in topics)
 
     async def _drain_all(self, place: int, driven: _Driven) -> int:
         worker = driven.worker
@@ -225,10 +218,12 @@ class Stepper:
 
 
 def _readings(worker: Worker, broker: Broker, actors: Sequence[int]) -> list[Reading]:
-    partitions = actors if worker.kind.is_edge else (None,)
-    inputs = [Reading(worker, broker, [topic], each) for topic in worker.kind.inputs for each in partitions]
-    control = [control_topic(worker.kind.output)] if worker.kind.output else []
-    return [*inputs, *(Reading(worker, broker, [topic]) for topic in control)]
+    divided = worker.kind.inputs if worker.kind.is_edge else ()
+    return [
+        Reading(worker, broker, [topic], each)
+        for topic in worker.topics
+        for each in (actors if topic in divided else (None,))
+    ]
 
 
 def _behind(worker: Worker, lanes: Sequence[Lane], ends: Mapping[Lane, int]) -> bool:

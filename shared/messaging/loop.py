@@ -14,7 +14,6 @@ import structlog
 
 from shared.clock import Clock
 from shared.messaging.broker import Broker, BrokerUnavailableError, Record
-from shared.messaging.control import control_topic
 from shared.messaging.leases import Lessor
 from shared.messaging.lookout import ASK_EVERY, Lookout
 from shared.messaging.reading import Reading
@@ -88,10 +87,7 @@ class Loop:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set; then finish the batch, publish it and give every actor up."""
-        topics = [*self.worker.kind.inputs]
-        if self.worker.kind.output:
-            topics.append(control_topic(self.worker.kind.output))
-        reading = Reading(self.worker, self.broker, topics)
+        reading = Reading(self.worker, self.broker, self.worker.topics)
         publishing = asyncio.create_task(self._publish(stopping))
         try:
             while not stopping.is_set() and not publishing.done():

@@ -130,6 +130,12 @@ class Worker:
         self.lose(numbers)
         return numbers
 
+    @property
+    def topics(self) -> list[str]:
+        """What it reads: its inputs, and last what others ask of it."""
+        control = [control_topic(self.kind.output)] if self.kind.output else []
+        return [*self.kind.inputs, *control]
+
     def lanes(self, number: int) -> list[Lane]:
         """What one actor reads, in the order in which stepped mode drains it."""
         inputs = [Lane(topic, each) for topic in self.kind.inputs for each in self.kind.partitions(number)]

@@ -129,7 +129,7 @@ class Rig:
         records = [
             Outgoing(debtor_id.encode(), data, (("type", b"toy.added"),))
             if isinstance(data, bytes)
-            else Outgoing(debtor_id.encode(), toy.value_of(data, debtor_id), (toy.type_header(data),))
+            else toy.outgoing(data, debtor_id)
             for data in facts
         ]
         writer = await self.log.writer()

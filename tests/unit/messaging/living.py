@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from shared.clock import VirtualClock
 from shared.contracts.envelope import Fact
-from shared.messaging.broker import Lane, Outgoing, TopicSpec
+from shared.messaging.broker import Lane, TopicSpec
 from shared.messaging.control import control_topic
 from shared.messaging.leases import Wanted
 from shared.messaging.lookout import ASK_EVERY
@@ -19,7 +19,7 @@ from shared.messaging.memory_store import MemoryStore
 from shared.messaging.turn import Turn
 from shared.messaging.worker import Worker
 from shared.service import SHARDS, ActorKind
-from tests.unit.messaging.toy import IN, KIND, NOW, OUT, VAULT, Added, type_header, value_of
+from tests.unit.messaging.toy import IN, KIND, NOW, OUT, VAULT, Added, outgoing
 
 DEBTOR = "d1"
 IN_A_MINUTE = NOW + timedelta(minutes=1)
@@ -57,8 +57,7 @@ class Live:
     log: MemoryLog = field(default_factory=lambda: MemoryLog(lambda: NOW))
 
     async def say(self, fact: Fact, debtor_id: str = DEBTOR) -> None:
-        record = Outgoing(debtor_id.encode(), value_of(fact, debtor_id), (type_header(fact),))
-        await (await self.log.writer()).append({Lane(IN, 3): [record]})
+        await (await self.log.writer()).append({Lane(IN, 3): [outgoing(fact, debtor_id)]})
 
     async def has_a_ring_to_come(self, at: datetime = IN_A_MINUTE, debtor_id: str = DEBTOR) -> None:
         """One is written, and the clock is back where it was."""

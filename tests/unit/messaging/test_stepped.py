@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from shared.clock import VirtualClock
-from shared.messaging.broker import Lane, Outgoing, TopicSpec
+from shared.messaging.broker import Lane, TopicSpec
 from shared.messaging.control import control_topic
 from shared.messaging.memory_database import MemoryDatabase
 from shared.messaging.memory_log import MemoryLog
@@ -15,7 +15,7 @@ from shared.messaging.turn import Turn
 from shared.messaging.worker import Worker
 from shared.service import SHARDS, ActorKind
 from shared.stepped import Stepper
-from tests.unit.messaging.toy import IN, KIND, NOW, OUT, VAULT, Added, type_header, value_of
+from tests.unit.messaging.toy import IN, KIND, NOW, OUT, VAULT, Added, outgoing
 
 AFTERWARDS = "toy.more"
 
@@ -51,8 +51,7 @@ class Stage:
     stepper: Stepper
 
     async def say(self, amount: int) -> None:
-        record = Outgoing(b"d1", value_of(Added(amount=amount)), (type_header(Added(amount=amount)),))
-        await (await self.log.writer()).append({Lane(IN, 3): [record]})
+        await (await self.log.writer()).append({Lane(IN, 3): [outgoing(Added(amount=amount))]})
 
     async def asked(self) -> Mapping[str, int]:
         """How often each of the two was asked in one tick."""

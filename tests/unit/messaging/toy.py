@@ -12,7 +12,7 @@ from shared.contracts import catalogue
 from shared.contracts.envelope import BusinessDateFact, Event, Fact, Moment, Told
 from shared.contracts.ingress import EventRefused, RefusalResolved
 from shared.contracts.outreach import HoldReleased
-from shared.messaging.broker import Lane, Record
+from shared.messaging.broker import Lane, Outgoing, Record
 from shared.messaging.frames import records_of
 from shared.messaging.layout import Layout, Table
 from shared.messaging.memory_database import MemoryDatabase
@@ -212,6 +212,11 @@ def value_of(data: Fact, debtor_id: str = "d1", *, event_id: str = "", lender_id
 def type_header(data: Fact) -> tuple[str, bytes]:
     """The transport's header for the type."""
     return "type", NAMES[type(data)].encode()
+
+
+def outgoing(data: Fact, debtor_id: str = "d1") -> Outgoing:
+    """An event as it is written to a topic."""
+    return Outgoing(debtor_id.encode(), value_of(data, debtor_id), (type_header(data),))
 
 
 @dataclass

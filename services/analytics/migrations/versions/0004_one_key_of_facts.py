@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from shared.postgres.indexing import key_alone, key_by_debtor
+
 revision = "analytics_0004"
 down_revision = "analytics_0003"
 branch_labels = None
@@ -10,11 +12,9 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the debtor a part of the key, in the place of two indexes."""
-    op.execute("DROP INDEX fact_debtor")
-    op.execute("ALTER TABLE fact DROP CONSTRAINT fact_pkey, ADD PRIMARY KEY (debtor_id, id)")
+    key_by_debtor(op.execute, "fact")
 
 
 def downgrade() -> None:
     """Have two again; only a test does."""
-    op.execute("ALTER TABLE fact DROP CONSTRAINT fact_pkey, ADD PRIMARY KEY (id)")
-    op.execute("CREATE INDEX fact_debtor ON fact (debtor_id, id)")
+    key_alone(op.execute, "fact")

@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from shared.postgres.indexing import key_alone, key_by_debtor
+
 revision = "runtime_0005"
 down_revision = "runtime_0004"
 branch_labels = None
@@ -10,11 +12,9 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the debtor a part of the key, in the place of two indexes."""
-    op.execute("DROP INDEX history_debtor")
-    op.execute("ALTER TABLE history DROP CONSTRAINT history_pkey, ADD PRIMARY KEY (debtor_id, id)")
+    key_by_debtor(op.execute, "history")
 
 
 def downgrade() -> None:
     """Have two again; only a test does."""
-    op.execute("ALTER TABLE history DROP CONSTRAINT history_pkey, ADD PRIMARY KEY (id)")
-    op.execute("CREATE INDEX history_debtor ON history (debtor_id, id)")
+    key_alone(op.execute, "history")
