@@ -13,6 +13,7 @@ import msgspec
 
 from shared.contracts import catalogue
 from shared.messaging import statements
+from shared.messaging.arrays import by_column
 from shared.messaging.broker import Lane
 from shared.messaging.layout import Key, Layout, State
 from shared.messaging.packing import unpacked
@@ -164,14 +165,14 @@ class PostgresTransaction:
 
     async def move_cursors(self, moves: Sequence[CursorMove]) -> None:
         """Insert new positions, and compare-and-set known ones."""
-        fresh = [move for move in moves if move.old is None]
-        known = [move for move in moves if move.old is not None]
+        fresh = [(move.number, *move.lane, move.new) for move in moves if move.old is None]
+        known = [(move.number, *move.lane, move.new, move.old) for move in moves if move.old is not None]
         async with self._line.sorted():
             moved = 0
             if fresh:
-                moved += await self._count(statements.NEW_CURSORS, *_arrays(fresh, with_old=False))
+                moved += await self._count(statements.NEW_CURSORS, *by_column(fresh))
             if known:
-                moved += await self._count(statements.MOVE_CURSORS, *_arrays(known, with_old=True))
+                moved += await self._count(statements.MOVE_CURSORS, *by_column(known))
         if moved < len(moves):
             raise StaleStandingError(f"{len(moves) - moved} of {len(moves)} positions have been moved by somebody else")
 
@@ -255,9 +256,9 @@ class PostgresTransaction:
         fresh, known = statements.outs(effects)
         moved = 0
         if fresh:
-            moved += await self._count(statements.NEW_OUTS, *statements.columns(fresh))
+            moved += await self._count(statements.NEW_OUTS, *by_column(fresh))
         if known:
-            moved += await self._count(statements.MOVE_OUTS, *statements.columns(known))
+            moved += await self._count(statements.MOVE_OUTS, *by_column(known))
         if moved < len(effects.outs):
             raise StaleStandingError(TOLD_OTHERWISE)
 
@@ -274,16 +275,6 @@ class PostgresTransaction:
             await self._connection.execute("ROLLBACK")
         except DRIVER_ERRORS:
             self._connection.terminate()
-
-
-def _arrays(moves: Sequence[CursorMove], *, with_old: bool) -> list[list[Any]]:
-    arrays: list[list[Any]] = [
-        [move.number for move in moves],
-        [move.lane.topic for move in moves],
-        [move.lane.partition for move in moves],
-        [move.new for move in moves],
-    ]
-    return [*arrays, [move.old for move in moves]] if with_old else arrays
 
 
 def _stored(row: asyncpg.Record) -> StoredFacts:

@@ -8,6 +8,7 @@ import msgspec
 
 from shared.contracts import catalogue
 from shared.contracts.envelope import Fact
+from shared.messaging.arrays import Rows, by_column
 from shared.messaging.packing import packed
 from shared.messaging.store import Effects
 
@@ -212,8 +213,6 @@ INSERT INTO operation_log (kind, number, at, actor, operation, detail)
 SELECT $1, * FROM unnest($2::int[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
 """
 
-Rows = Sequence[Sequence[Any]]
-
 
 def writes(kind: str, effects: Effects) -> Iterator[tuple[str, list[Any]]]:
     """The statements that write a turn's effects but for `outs`, each with its arrays; what is empty is left out."""
@@ -242,7 +241,7 @@ def writes(kind: str, effects: Effects) -> Iterator[tuple[str, list[Any]]]:
     )
     for statement, rows in entries:
         if rows:
-            yield statement, [kind, *columns(rows)]
+            yield statement, [kind, *by_column(rows)]
 
 
 def outs(effects: Effects) -> tuple[Rows, Rows]:
@@ -250,11 +249,6 @@ def outs(effects: Effects) -> tuple[Rows, Rows]:
     fresh = [(n, *lane, *new) for (n, lane), (old, new) in effects.outs.items() if old is None]
     known = [(n, *lane, *new, old) for (n, lane), (old, new) in effects.outs.items() if old is not None]
     return fresh, known
-
-
-def columns(rows: Rows) -> list[list[Any]]:
-    """Rows as one array for each of their columns."""
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _directive(fact: Fact) -> tuple[str, str]:

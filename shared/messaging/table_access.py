@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from shared.frozen import replace
+from shared.messaging.arrays import Column, by_column
 from shared.messaging.layout import Key, Layout, Row, State, Table
 from shared.messaging.lookout import is_dated, timed
 from shared.messaging.rows import Differences, columns_of, differences, reader_of, tally, writer_of
@@ -48,9 +49,8 @@ def _gather(content: dict[str, dict[str, Any]], name: str, table: Table, rows: S
             content[record[0]][name] = row
 
 
-def _named_arrays(table: Table, named: Collection[tuple[str, Key]]) -> list[list[Any]]:
-    flat = [(owner, *(key if len(table.key) > 1 else (key,))) for owner, key in sorted(named)]
-    return [list(column) for column in zip(*flat, strict=True)]
+def _named_arrays(table: Table, named: Collection[tuple[str, Key]]) -> list[Column]:
+    return by_column([(owner, *_key_cells(table, key)) for owner, key in sorted(named)])
 
 
 def _names(table: Table) -> str:
@@ -86,11 +86,11 @@ async def _save_table(connection: Connection, layout: Layout, table: Table, foun
         return
     if found.deletes:
         keys = [(owner, *_key_cells(table, key)) for owner, key in sorted(found.deletes, key=str)]
-        await connection.execute(_delete(layout.owner, table), *_columns(keys))
+        await connection.execute(_delete(layout.owner, table), *by_column(keys))
     if found.updates:
         write = writer_of(table)
         rows = [(owner, *write(row)) for owner, row in found.updates]
-        await connection.execute(_update(layout.owner, table), *_columns(rows))
+        await connection.execute(_update(layout.owner, table), *by_column(rows))
     if found.inserts:
         await _insert(connection, layout, table, found)
 
@@ -100,7 +100,7 @@ async def _insert(connection: Connection, layout: Layout, table: Table, found: D
     write = writer_of(table)
     rows = [(shard, owner, *write(row)) for shard, owner, row in ordered]
     if table.walled:
-        await connection.execute(_insertion(layout.owner, table), *_columns(rows))
+        await connection.execute(_insertion(layout.owner, table), *by_column(rows))
         return
     columns = ["shard", layout.owner, *table.columns]
     await connection.copy_records_to_table(table.name, records=rows, columns=columns)
@@ -111,17 +111,13 @@ async def _add_up(connection: Connection, table: Table, found: Differences) -> N
     write = writer_of(table)
     rows = [(shard, *write(row)) for (shard, _), row in sorted(sums.items(), key=lambda each: str(each[0]))]
     if rows:
-        await connection.execute(_tally(table), *_columns(rows))
+        await connection.execute(_tally(table), *by_column(rows))
 
 
 def _key_cells(table: Table, key: Key) -> tuple[Any, ...]:
     if not table.key:
         return ()
     return key if len(table.key) > 1 else (key,)
-
-
-def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _unnest(types: Sequence[str]) -> str:
