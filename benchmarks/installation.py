@@ -38,12 +38,27 @@ OUTREACH_SPEED: Final = 30.0
 """The minute for which outreach waits before it makes a plan takes two seconds."""
 
 A_MOMENT: Final = timedelta(minutes=2)
-LOOK_EVERY: Final = 0.1
+LOOK_EVERY: Final = 0.03
 AT_ONCE: Final = 5_000
 
 
 class NotDoneError(Exception):
     """What was to be measured did not come to its end; its text says what was left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Who had not heard all that was told on a topic when it was looked at."""
+
+    service: str
+    actor: str
+    topic: str
+    expected: int
+    heard: int
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.service}/{self.actor} has heard {self.heard} of {self.expected} on {self.topic}"
 
 
 @dataclass
@@ -70,6 +85,7 @@ class Installation:
     _connections: dict[str, Any] = field(default_factory=dict)
     _partitions: int = 0
     _writer: Writer | None = None
+    _lag: Lag | None = None
 
     # -- processes -----------------------------------------------------------------------------------------------
 
@@ -196,7 +212,7 @@ class Installation:
             waited = time.monotonic() - began
             if waited > within:
                 raise NotDoneError(f"not within {within:g} s: {left}")
-            await asyncio.sleep(LOOK_EVERY + waited / 100)  # to ask costs what is measured
+            await asyncio.sleep(LOOK_EVERY + waited / 200)  # to ask costs what is measured
 
     async def _unheld(self) -> str:
         expected: dict[str, dict[str, int]] = {service: {} for service in SERVICES}
@@ -209,7 +225,17 @@ class Installation:
         return ""
 
     async def _left(self) -> str:
-        """What is still to be done, "" for nothing.
+        """What is still to be done, "" for nothing; as long as one lags, nobody else is asked."""
+        if self._lag is None or await self._has_caught_up(self._lag):
+            self._lag = await self._found_lagging()
+        return str(self._lag) if self._lag is not None else await self._waiting()
+
+    async def _has_caught_up(self, lag: Lag) -> bool:
+        heard: dict[tuple[str, str], int] = {tuple(key): seq for *key, seq in await self.rows(lag.service, _HEARD)}
+        return heard.get((lag.actor, lag.topic), 0) >= lag.expected
+
+    async def _found_lagging(self) -> Lag | None:
+        """One that has not heard all that was told.
 
         The services are asked against the flow: had one told anything after it was asked, those after it would lag.
         """
@@ -223,8 +249,8 @@ class Installation:
                 expected = self.sent if topic == BANK else told.get(topic, 0)
                 found = heard.get((stop.service, stop.actor, topic), 0)
                 if found != expected:
-                    return f"{stop.service}/{stop.actor} has heard {found} of {expected} on {topic}"
-        return await self._waiting()
+                    return Lag(stop.service, stop.actor, topic, expected, found)
+        return None
 
     async def _waiting(self) -> str:
         for (service, _), kind in self.kinds.items():
