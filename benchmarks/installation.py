@@ -231,8 +231,12 @@ class Installation:
         return str(self._lag) if self._lag is not None else await self._waiting()
 
     async def _has_caught_up(self, lag: Lag) -> bool:
-        heard: dict[tuple[str, str], int] = {tuple(key): seq for *key, seq in await self.rows(lag.service, _HEARD)}
-        return heard.get((lag.actor, lag.topic), 0) >= lag.expected
+        heard = await self._heard(lag.service)
+        return heard.get((lag.service, lag.actor, lag.topic), 0) >= lag.expected
+
+    async def _heard(self, service: str) -> dict[tuple[str, str, str], int]:
+        """How much each kind of a service has heard on each topic."""
+        return {(service, kind, topic): seq for kind, topic, seq in await self.rows(service, _HEARD)}
 
     async def _found_lagging(self) -> Lag | None:
         """One that has not heard all that was told.
@@ -242,7 +246,7 @@ class Installation:
         told: dict[str, int] = {}
         heard: dict[tuple[str, str, str], int] = {}
         for service in reversed(SERVICES):
-            heard |= {(service, *key): seq for *key, seq in await self.rows(service, _HEARD)}
+            heard |= await self._heard(service)
             told |= {topic: told.get(topic, 0) + seq for topic, seq in await self.rows(service, _TOLD)}
         for stop in (each for each in FLOW if each.reach is not Reach.FIRST_LANE):
             for topic in stop.reads:

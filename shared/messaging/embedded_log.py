@@ -14,6 +14,7 @@ from typing import Any, Final
 import asyncpg
 
 from shared.messaging import embedded_log_queries as queries
+from shared.messaging.arrays import by_column
 from shared.messaging.broker import BrokerUnavailableError, Lane, OffsetGoneError, Outgoing, Record, TopicSpec
 from shared.messaging.embedded_log_rows import records_of, rows_of
 from shared.messaging.topics import refuse_mismatch
@@ -337,7 +338,7 @@ class LogWriter:
         if len(firsts) != len(lanes):
             raise BrokerUnavailableError(f"embedded log: there is no lane {_first_missing(lanes, firsts)}")
         rows = [row for lane in lanes for row in rows_of(lane, firsts[lane], batches[lane])]
-        await connection.execute(queries.APPEND, *map(list, zip(*rows, strict=True)), self._clock())
+        await connection.execute(queries.APPEND, *by_column(rows), self._clock())
         # Told after the commit, in the same message: a NOTIFY inside would make all commits of the server queue up.
         await connection.execute("COMMIT; " + "; ".join(f"NOTIFY {_CHANNEL}, '{note}'" for note in _notes(lanes)))
 
