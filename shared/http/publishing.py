@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
-from itertools import count
 from typing import Annotated
 
 import msgspec
@@ -12,8 +10,8 @@ from fastapi import Depends, Request
 from shared.contracts import core_banking
 from shared.http.problems import unavailable
 from shared.http.tracing import current_trace
-from shared.messaging.broker import Broker, BrokerUnavailableError, Outgoing, Writer
-from shared.messaging.partitioner import spread
+from shared.messaging.appending import Topic
+from shared.messaging.broker import Broker, BrokerUnavailableError, Outgoing
 
 APPEND_SECONDS = 15.0
 
@@ -22,47 +20,32 @@ class TopicWriter:
     """Appends to one topic through a writer that is replaced after any error."""
 
     def __init__(self, broker: Broker | None, topic: str) -> None:
-        self._broker, self._topic = broker, topic
-        self._writer: Writer | None = None
-        self._partitions = 0
+        self._topic = Topic(broker, topic) if broker is not None else None
         self._turn = asyncio.Lock()
-        self._unkeyed = count()
 
     async def append(self, records: Sequence[Outgoing]) -> None:
         """Append and return when all are acknowledged; one key keeps its order. Raises Problem 503.
 
         After a 503 some of the records may be in the topic all the same: the caller sends them again.
         """
-        traced = [_traced(record) for record in records]
+        if self._topic is None:
+            raise unavailable("broker")
         async with self._turn:
             try:
                 async with asyncio.timeout(APPEND_SECONDS):
-                    await self._append(traced)
+                    await self._topic.append([_traced(record) for record in records])
             except (BrokerUnavailableError, TimeoutError) as error:
-                await self._discard()
+                await self._topic.close()
                 raise unavailable("broker") from error
             except BaseException:
-                await self._discard()
+                await self._topic.close()
                 raise
 
     async def close(self) -> None:
         """Close the writer, once nobody appends."""
-        async with self._turn:
-            await self._discard()
-
-    async def _append(self, records: Sequence[Outgoing]) -> None:
-        if self._broker is None:
-            raise BrokerUnavailableError
-        if self._writer is None:
-            self._partitions = await self._broker.partitions(self._topic)
-            self._writer = await self._broker.writer()
-        await self._writer.append(spread(records, self._topic, self._partitions, self._unkeyed))
-
-    async def _discard(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            with suppress(Exception):  # it is broken already; what matters is that it is not used again
-                await writer.close()
+        if self._topic is not None:
+            async with self._turn:
+                await self._topic.close()
 
 
 def _traced(record: Outgoing) -> Outgoing:

@@ -13,9 +13,9 @@ import structlog
 
 from services.intake.connectors.cloud_events import outgoing
 from services.intake.connectors.positions import PositionFile
-from services.intake.connectors.publishing import Topic
 from services.intake.connectors.sending import Ignored, Outcome, Refused, Sent, key_of
 from shared.contracts import core_banking
+from shared.messaging.appending import Topic
 from shared.messaging.broker import Broker, BrokerUnavailableError, Lane, Outgoing, Reader, Record, TopicSpec
 
 log = structlog.get_logger(__name__)

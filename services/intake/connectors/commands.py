@@ -20,9 +20,9 @@ from services.intake.connectors.iso20022 import camt054, pacs004
 from services.intake.connectors.iso20022.money import Collecting
 from services.intake.connectors.iso20022.postings import Postings
 from services.intake.connectors.positions import PositionFile
-from services.intake.connectors.publishing import Topic
 from services.intake.connectors.sending import Outcome, Refused, Sent, key_of
 from shared.contracts import core_banking
+from shared.messaging.appending import Topic
 from shared.messaging.broker import Broker, TopicSpec
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.kafka_clients import KafkaOptions

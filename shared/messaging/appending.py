@@ -1,4 +1,4 @@
-"""Appending to a topic from a command: each call returns when all is acknowledged."""
+"""Appending to one topic from outside the event path: each call returns when all is acknowledged."""
 
 from collections.abc import Sequence
 from contextlib import suppress
