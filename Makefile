@@ -26,6 +26,8 @@ DAYS ?= 60
 SEED ?= 1
 PYTHON ?= python3
 WORKERS ?= 2
+# Of tests, which wait for servers half of their time.
+TESTERS ?= 4
 SEEDS ?= 10000
 FIRST ?= 0
 BROKERS ?= 1
@@ -56,7 +58,7 @@ doctor: install
 	@FAIRDUE_MODE="$${FAIRDUE_MODE:-demo}" $(RUN) doctor
 
 test: install
-	@.venv/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
+	@.venv/bin/pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 simulate: install
 	@.venv/bin/python -m tests.simulator --seeds "$(SEEDS)" --first "$(FIRST)" --processes "$(WORKERS)"
@@ -75,7 +77,7 @@ fuzz: install
 	@.venv/bin/python -m tests.unit.fuzz.follow_coverage --minutes "$(or $(MINUTES),10)"
 
 fuzz-api: install
-	@FAIRDUE_API_EXAMPLES="$(or $(EXAMPLES),200)" .venv/bin/pytest -n $(WORKERS) --dist loadfile -rA tests/integration/fuzz $(PYTEST)
+	@FAIRDUE_API_EXAMPLES="$(or $(EXAMPLES),200)" .venv/bin/pytest -n $(TESTERS) --dist loadfile -rA tests/integration/fuzz $(PYTEST)
 
 image-steps: install
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-image.lock

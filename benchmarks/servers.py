@@ -74,7 +74,7 @@ _SHORT_SESSIONS = {"group.min.session.timeout.ms": "1000"}
 async def servers(*, kafka: bool = True, fast: bool = False) -> AsyncIterator[Servers]:
     """Fresh servers in a folder that is removed at the end. `fast` gives up durability, for tests only."""
     folder = _folder()
-    broker = KafkaServer(folder / "kafka", settings=_SHORT_SESSIONS) if kafka else None
+    broker = KafkaServer(folder / "kafka", settings=_SHORT_SESSIONS, lasting=True) if kafka else None
     made = Servers(folder, PostgresServer(folder / "postgres", fast=fast), broker)
     try:
         await asyncio.to_thread(made.postgres.start)

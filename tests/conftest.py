@@ -71,10 +71,10 @@ class Administrator:
         return name
 
     def create(self, template: str, user: str | None = None) -> tuple[str, str]:
-        """Make a database; its name and how to connect to it."""
+        """Make a database, as files, which takes half as long as through the log; its name and how to connect to it."""
         name = f"test_{next(self._numbers)}"
         owner = f"OWNER {databases.quoted(user)}" if user else ""
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} {owner}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY {owner}")
         return name, self.server.dsn(name, user)
 
     def drop(self, name: str) -> None:

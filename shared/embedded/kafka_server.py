@@ -35,6 +35,10 @@ USUAL_PORT: Final = 9092
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.05
+_LASTING: Final = ("-XX:+UseG1GC",)
+_BRIEF: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""Compiled once only: who works for minutes never gets back what it costs to compile again for speed."""
+
 # Asks which versions the broker speaks: header (key 18, version 0, correlation 1, client "fairdue"), no body.
 _HELLO: Final = struct.pack(">ihhih7s", 17, 18, 0, 1, 7, b"fairdue")
 
@@ -82,13 +86,16 @@ class KafkaServer:
         port: int | None = None,
         settings: Mapping[str, str] | None = None,
         cluster: str | None = None,
+        lasting: bool = False,
     ) -> None:
         """Name the folder, without touching it.
 
         port: the one wanted, any free one by default. settings: what differs from a node alone on loopback.
         cluster: the id that the nodes of one cluster share, one of its own by default.
+        lasting: it works for longer than the minute of a processor that Java takes to make it quick.
         """
-        self.directory, self.jars, self._heap = directory.resolve(), jars.resolve(), heap
+        self.directory, self.jars = directory.resolve(), jars.resolve()
+        self._machine = ("-Xms256m", f"-Xmx{heap}", *(_LASTING if lasting else _BRIEF))
         self._settings, self._cluster = dict(settings or {}), cluster
         self.log = self.directory / "server.log"
         self._properties = self.directory / "server.properties"
@@ -169,7 +176,7 @@ class KafkaServer:
 
     def _java(self, main: str, *arguments: str) -> list[str]:
         return [
-            "java", "-Xms256m", f"-Xmx{self._heap}", "-XX:+UseG1GC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "java", *self._machine, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-cp", f"{self.jars}/*", main, *arguments,
         ]  # fmt: skip
 
@@ -332,7 +339,7 @@ def _run_in_docker(port: int) -> int:
 
 
 def _run_from_jars(directory: Path, port: int) -> int:
-    with KafkaServer(directory, port=port) as server:
+    with KafkaServer(directory, port=port, lasting=True) as server:
         _announce(server.bootstrap, f"data in {server.directory}")
         return server.wait()
 
