@@ -17,7 +17,7 @@ APPEND_SECONDS = 15.0
 
 
 class TopicWriter:
-    """Appends to one topic through a writer that is replaced after any error."""
+    """Appends to one topic on behalf of requests, one after the other."""
 
     def __init__(self, broker: Broker | None, topic: str) -> None:
         self._topic = Topic(broker, topic) if broker is not None else None
@@ -35,11 +35,7 @@ class TopicWriter:
                 async with asyncio.timeout(APPEND_SECONDS):
                     await self._topic.append([_traced(record) for record in records])
             except (BrokerUnavailableError, TimeoutError) as error:
-                await self._topic.close()
                 raise unavailable("broker") from error
-            except BaseException:
-                await self._topic.close()
-                raise
 
     async def close(self) -> None:
         """Close the writer, once nobody appends."""

@@ -9,7 +9,7 @@ from shared.messaging.partitioner import spread
 
 
 class Topic:
-    """Appends to one topic; records of one key keep their order."""
+    """Appends to one topic through a writer that is replaced after any error; records of one key keep their order."""
 
     def __init__(self, broker: Broker, name: str) -> None:
         self.name = name
@@ -22,13 +22,17 @@ class Topic:
         """Append in order. Raises BrokerUnavailableError: then some may be there all the same."""
         if not records:
             return
-        if self._writer is None:
-            self._partitions = await self._broker.partitions(self.name)
-            self._writer = await self._broker.writer()
-        await self._writer.append(spread(records, self.name, self._partitions, self._unkeyed))
+        try:
+            if self._writer is None:
+                self._partitions = await self._broker.partitions(self.name)
+                self._writer = await self._broker.writer()
+            await self._writer.append(spread(records, self.name, self._partitions, self._unkeyed))
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
-        """Let go of the writer; after an error it cannot be used again, and the next append makes another."""
+        """Let go of the writer."""
         writer, self._writer = self._writer, None
         if writer is not None:
             with suppress(Exception):  # it may be broken: what matters is that it is gone
