@@ -10,6 +10,7 @@ answers, else from the jars.
 import argparse
 import hashlib
 import os
+import select
 import shutil
 import signal
 import socket
@@ -225,12 +226,8 @@ class KafkaServer:
         if self.is_running():
             raise KafkaServerError("this broker runs already")
         pid = _text_of(self._pid_file).strip()
-        if not pid.isdecimal():
-            return
-        while str(self._properties) in _command_line(int(pid)):
-            with suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
-            time.sleep(_POLL_SECONDS)
+        if pid.isdecimal() and str(self._properties) in _command_line(int(pid)):
+            _kill(int(pid))
 
 
 def fetch_jars(jars: Path = JARS) -> None:
@@ -290,6 +287,13 @@ def _last_line(text: str) -> str:
 def _command_line(pid: int) -> str:
     done = subprocess.run(["ps", "-ww", "-p", str(pid), "-o", "args="], capture_output=True, text=True, check=False)  # noqa: S603, S607
     return done.stdout
+
+
+def _kill(pid: int) -> None:
+    """Take a process down; returns when it has let go of its ports and locks, which outlive its command line."""
+    with suppress(ProcessLookupError), os.fdopen(os.pidfd_open(pid)) as process:
+        signal.pidfd_send_signal(process.fileno(), signal.SIGKILL)
+        select.select([process], [], [])
 
 
 def docker_answers() -> bool:
