@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -22,6 +21,7 @@ import pytest
 from shared.embedded.kafka_server import KafkaServer, missing
 from shared.postgres import databases, migrate
 from shared.postgres.server import PostgresServer
+from tests.folders import folder_of_servers
 from tests.skips import pytest_addoption, pytest_runtest_logreport, pytest_sessionfinish, pytest_terminal_summary
 
 __all__ = ["pytest_addoption", "pytest_runtest_logreport", "pytest_sessionfinish", "pytest_terminal_summary"]
@@ -106,15 +106,15 @@ class Administrator:
 @pytest.fixture
 def server_folder() -> Iterator[Path]:
     """A folder for a server of one's own: pytest's folders are closed to other accounts again by each of its runs."""
-    with TemporaryDirectory(prefix="fairdue-") as folder:
-        yield Path(folder)
+    with folder_of_servers() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """The server that all tests share; tests that kill a server make one of their own in `server_folder`."""
-    with TemporaryDirectory(prefix="fairdue-") as folder:
-        server = PostgresServer(Path(folder), fast=True)
+    with folder_of_servers() as folder:
+        server = PostgresServer(folder, fast=True)
         server.start()
         yield server
         server.stop()
@@ -159,9 +159,9 @@ def blank_database(administrator: Administrator) -> Iterator[BlankDatabase]:
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+def kafka() -> Iterator[KafkaServer]:
     """A real Kafka broker that all tests share; tests name their topics so that they do not meet."""
     if reason := missing():
         pytest.skip(f"no Kafka: {reason}")
-    with KafkaServer(tmp_path_factory.mktemp("kafka")) as server:
+    with folder_of_servers() as folder, KafkaServer(folder) as server:
         yield server

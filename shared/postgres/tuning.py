@@ -2,6 +2,7 @@
 
 import random
 import socket
+from itertools import islice
 from pathlib import Path
 
 import psutil
@@ -72,9 +73,15 @@ def log_room(free: int) -> int:
     return max(_LEAST_LOG, min(free // 3 // _MEGABYTE, _LARGEST_LOG))
 
 
+def free_ports(number: int) -> list[int]:
+    """So many different TCP ports of 127.0.0.1 on which nobody listens, and which no outgoing connection takes."""
+    drawn = random.SystemRandom().sample(_PORTS, len(_PORTS))
+    return list(islice(filter(is_free, drawn), number))
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 on which nobody listens."""
-    return next(port for port in random.SystemRandom().sample(_PORTS, len(_PORTS)) if is_free(port))
+    """One such port."""
+    return free_ports(1)[0]
 
 
 def is_free(port: int) -> bool:

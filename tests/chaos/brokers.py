@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shared.embedded.kafka_server import HOST, KafkaServer, fetch_jars
-from shared.postgres.tuning import free_port
+from shared.postgres.tuning import free_ports
 from tests.chaos.proxy import Proxy
 
 
@@ -26,7 +26,8 @@ class Brokers:
 
     def __init__(self, folder: Path, number: int) -> None:
         """Choose ports; nothing runs yet."""
-        ports = [Ports(*(free_port() for _ in Ports._fields)) for _ in range(number)]
+        free = free_ports(number * len(Ports._fields))
+        ports = [Ports(*free[node::number]) for node in range(number)]
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         self.replication = number
         self.proxies = [Proxy(each.proxy, each.clients) for each in ports]

@@ -1,8 +1,6 @@
 """The places that the ports are held against: two where a store keeps its state, three where a log lies."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -10,6 +8,7 @@ from shared.messaging.broker import Broker
 from shared.messaging.store import Effects, Store
 from tests.contract import broker_cases
 from tests.contract.store_cases import MemorySite, PostgresSite, Site, write
+from tests.folders import folder_of_servers
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -37,8 +36,8 @@ async def store(stores: Site) -> Store:
 @pytest.fixture(scope="module", params=broker_cases.SITES)
 def site(request: pytest.FixtureRequest) -> Iterator[broker_cases.Site]:
     """Where a log lies; each adapter's in turn."""
-    with TemporaryDirectory(prefix="fairdue-") as folder:
-        site: broker_cases.Site = request.param(Path(folder))
+    with folder_of_servers() as folder:
+        site: broker_cases.Site = request.param(folder)
         yield site
         site.stop()
 
@@ -46,8 +45,8 @@ def site(request: pytest.FixtureRequest) -> Iterator[broker_cases.Site]:
 @pytest.fixture(scope="module", params=broker_cases.SERVERS)
 def server(request: pytest.FixtureRequest) -> Iterator[broker_cases.Server]:
     """A broker's server, running; each in turn."""
-    with TemporaryDirectory(prefix="fairdue-") as folder:
-        server: broker_cases.Server = request.param(Path(folder))
+    with folder_of_servers() as folder:
+        server: broker_cases.Server = request.param(folder)
         yield server
         server.stop()
 

@@ -9,6 +9,7 @@ import pytest
 
 from shared.embedded.kafka_server import KafkaServer, docker_answers, docker_command, missing
 from shared.messaging.kafka import KafkaBroker
+from shared.postgres.tuning import free_ports
 
 
 @pytest.mark.kafka
@@ -44,11 +45,11 @@ def test_a_broker_that_outlived_its_owner_is_replaced_on_the_same_port(tmp_path:
 
 SLOW_TO_DIE = """
 import socket, sys, threading
-taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+taken = [socket.create_server(("127.0.0.1", int(port))) for port in sys.argv[2:]]
 memory = b"." * 1_000_000_000
 for _ in range(60):
     threading.Thread(target=threading.Event().wait).start()
-print(*(one.getsockname()[1] for one in taken), flush=True)
+print("ready", flush=True)
 """
 """A gigabyte to give back: its command line is gone some tenths of a second before its ports are."""
 
@@ -57,11 +58,11 @@ print(*(one.getsockname()[1] for one in taken), flush=True)
 def test_the_port_of_a_broker_that_dies_slowly_is_waited_for(tmp_path: Path) -> None:
     if reason := missing():
         pytest.skip(f"no Kafka: {reason}")
-    properties = tmp_path / "server.properties"
-    command = [sys.executable, "-c", SLOW_TO_DIE, str(properties)]
+    properties, (broker, controller) = tmp_path / "server.properties", free_ports(2)
+    command = [sys.executable, "-c", SLOW_TO_DIE, str(properties), str(broker), str(controller)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as dying:
         assert dying.stdout is not None
-        broker, controller = dying.stdout.readline().split()
+        assert dying.stdout.readline() == "ready\n"
         properties.write_text(f"listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}\n")
         (tmp_path / "pid").write_text(str(dying.pid))
         with KafkaServer(tmp_path) as server:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from shared.postgres.tuning import free_ports
 from shared.settings import DEMO_TOKENS, SERVICES
 
 ROOT = Path(__file__).parents[3]
@@ -36,13 +36,9 @@ def eventually(ask: Callable[[], Found], patience: float = PATIENCE) -> Found:
         time.sleep(0.05)
 
 
-def free_ports() -> dict[str, int]:
+def ports_of_services() -> dict[str, int]:
     """A free port for each service."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in SERVICES]
-    ports = {name: one.getsockname()[1] for name, one in zip(SERVICES, sockets, strict=True)}
-    for one in sockets:
-        one.close()
-    return ports
+    return dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
 
 
 @dataclass
@@ -52,7 +48,7 @@ class Product:
     folder: Path
     arguments: Sequence[str] = ("up",)
     settings: Mapping[str, str] = field(default_factory=dict)
-    ports: dict[str, int] = field(default_factory=free_ports)
+    ports: dict[str, int] = field(default_factory=ports_of_services)
     process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -10,7 +10,7 @@ from shared.embedded.kafka_server import HOST, KafkaServer, missing
 from shared.messaging.broker import BrokerUnavailableError, Lane, Outgoing, TopicSpec
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.kafka_clients import KafkaOptions
-from shared.postgres.tuning import free_port
+from shared.postgres.tuning import free_ports
 from shared.settings import KafkaSecurity, Settings
 from tests.contract.broker_cases import take, values
 from tests.integration.live.certificates import Authority
@@ -62,7 +62,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
         pytest.skip(f"no Kafka: {reason}")
     folder = tmp_path_factory.mktemp("encrypted")
     authority = Authority.in_folder(folder)
-    clients, plain, quorum = free_port(), free_port(), free_port()
+    clients, plain, quorum = free_ports(3)
     settings = settings_of(authority, clients, plain, quorum)
     with KafkaServer(folder / "kafka", port=plain, settings=settings):
         yield Encrypted(f"kafka://{HOST}:{clients}", authority.file)
