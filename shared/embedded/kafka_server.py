@@ -24,7 +24,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, Self
 
-from shared.postgres.tuning import free_port
+from shared.ports import free_port
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 JARS: Final = PROJECT / ".kafka" / "lib"

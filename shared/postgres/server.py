@@ -24,9 +24,10 @@ from urllib.parse import quote
 
 import psutil
 
+from shared.ports import free_port, is_free
 from shared.postgres import account as accounts
 from shared.postgres.passwords import Passwords, write_private
-from shared.postgres.tuning import configuration, free_port, is_free
+from shared.postgres.tuning import configuration
 
 SUPERUSER = "postgres"
 HOST = "127.0.0.1"

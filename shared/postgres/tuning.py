@@ -1,8 +1,5 @@
 """The embedded server's configuration: what this load wants, and nothing of people in its log."""
 
-import random
-import socket
-from itertools import islice
 from pathlib import Path
 
 import psutil
@@ -11,8 +8,6 @@ _MEGABYTE = 2**20
 _LARGEST_BUFFERS = 4096
 _LEAST_LOG, _LARGEST_LOG = 1024, 32_768
 """Megabytes of write-ahead log: a checkpoint comes after half of it, and then every page is written whole once more."""
-_PORTS = range(20_000, 30_000)
-"""Below the range from which outgoing connections take theirs, so that a stopped server finds its port free again."""
 
 _COMMON = """\
 listen_addresses = '127.0.0.1'
@@ -71,25 +66,3 @@ def _durable(cluster: Path) -> str:
 def log_room(free: int) -> int:
     """How many megabytes the write-ahead log may take where so many bytes are free."""
     return max(_LEAST_LOG, min(free // 3 // _MEGABYTE, _LARGEST_LOG))
-
-
-def free_ports(number: int) -> list[int]:
-    """So many different TCP ports of 127.0.0.1 on which nobody listens, and which no outgoing connection takes."""
-    drawn = random.SystemRandom().sample(_PORTS, len(_PORTS))
-    return list(islice(filter(is_free, drawn), number))
-
-
-def free_port() -> int:
-    """One such port."""
-    return free_ports(1)[0]
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on the port now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shared.embedded.kafka_server import HOST, KafkaServer, fetch_jars
-from shared.postgres.tuning import free_ports
+from shared.ports import free_ports
 from tests.chaos.proxy import Proxy
 
 

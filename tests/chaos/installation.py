@@ -22,9 +22,9 @@ from shared.contracts import core_banking
 from shared.messaging.broker import Broker, TopicSpec
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.kafka_clients import KafkaOptions
+from shared.ports import free_port
 from shared.postgres import databases, migrate
 from shared.postgres.server import PostgresServer
-from shared.postgres.tuning import free_port
 from shared.settings import SANDBOX, SERVICES, Settings
 from tests.chaos.brokers import Brokers
 from tests.chaos.clocks import WallClock, clock_library

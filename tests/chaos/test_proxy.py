@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.postgres.tuning import free_port
+from shared.ports import free_port
 from tests.chaos.proxy import HOST, Proxy
 
 LATE = 0.15

@@ -9,7 +9,7 @@ import pytest
 
 from shared.embedded.kafka_server import KafkaServer, docker_answers, docker_command, missing
 from shared.messaging.kafka import KafkaBroker
-from shared.postgres.tuning import free_ports
+from shared.ports import free_ports
 
 
 @pytest.mark.kafka

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from shared.postgres.tuning import free_port
+from shared.ports import free_port
 from tests.unit.deploy.composing import ROOT, SECRETS, Composed
 
 _PLACE = re.compile(r"(?P<host>[a-z][a-z-]*|0\.0\.0\.0|127\.0\.0\.1):(?P<port>\d{4,5})\b")

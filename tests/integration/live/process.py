@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from shared.postgres.tuning import free_ports
+from shared.ports import free_ports
 from shared.settings import DEMO_TOKENS, SERVICES
 
 ROOT = Path(__file__).parents[3]

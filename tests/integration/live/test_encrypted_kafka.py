@@ -10,7 +10,7 @@ from shared.embedded.kafka_server import HOST, KafkaServer, missing
 from shared.messaging.broker import BrokerUnavailableError, Lane, Outgoing, TopicSpec
 from shared.messaging.broker_from_url import open_broker
 from shared.messaging.kafka_clients import KafkaOptions
-from shared.postgres.tuning import free_ports
+from shared.ports import free_ports
 from shared.settings import KafkaSecurity, Settings
 from tests.contract.broker_cases import take, values
 from tests.integration.live.certificates import Authority

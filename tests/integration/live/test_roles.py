@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from shared.ports import free_port
 from shared.postgres.server import PostgresServer
-from shared.postgres.tuning import free_port
 from tests.integration.live.process import Product, eventually, overdue
 
 pytestmark = pytest.mark.slow
