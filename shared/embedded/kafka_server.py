@@ -24,7 +24,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, Self
 
-from shared.ports import free_port
+from shared.ports import free_ports, is_free
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 JARS: Final = PROJECT / ".kafka" / "lib"
@@ -257,19 +257,10 @@ def _wanted_jars() -> str:
 
 
 def _choose_ports(wanted: Sequence[int]) -> tuple[int, int]:
-    """Two different free ports, the wanted ones where they are free."""
-    with socket.socket() as first, socket.socket() as second:
-        return _bind(first, wanted[0]), _bind(second, wanted[1])
-
-
-def _bind(probe: socket.socket, wanted: int) -> int:
-    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        probe.bind((HOST, wanted or free_port()))  # one that no outgoing connection takes while a broker is down
-    except OSError:
-        probe.bind((HOST, free_port()))
-    port: int = probe.getsockname()[1]
-    return port
+    """Two different free ports, the wanted ones where they are free; 0 wants any."""
+    broker, controller = (port if port and is_free(port) else 0 for port in wanted)
+    others = (port for port in free_ports(2) if port not in {broker, controller})
+    return broker or next(others), controller or next(others)
 
 
 def _answers(port: int) -> bool:
